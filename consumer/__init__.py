@@ -1,0 +1,1 @@
+"""The worker: frames in, faces with embeddings out."""

@@ -1,0 +1,1 @@
+"""What every facestream service stands on."""

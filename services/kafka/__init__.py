@@ -1,0 +1,1 @@
+"""Kafka: clients, topics, dead letters and the consume-process-produce loop."""

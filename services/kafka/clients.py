@@ -1,0 +1,129 @@
+"""Kafka clients made from settings: the one place where librdkafka's properties are named."""
+
+from __future__ import annotations
+
+import logging
+from typing import Literal
+
+from confluent_kafka import Consumer, KafkaException, Producer
+from confluent_kafka.admin import AdminClient
+
+from services.errors import BrokerUnavailable
+from services.kafka.settings import RECORD_OVERHEAD_BYTES, KafkaSettings
+
+Config = dict[str, str | int | float | bool]
+
+TRANSACTION_TIMEOUT_MS = 15_000
+_log = logging.getLogger("librdkafka")
+
+
+def common_config(settings: KafkaSettings) -> Config:
+    """Connection and security, for any client; `KAFKA_CONFIG__*` is not in it yet."""
+    config: Config = {
+        "bootstrap.servers": settings.kafka_bootstrap_servers,
+        "security.protocol": settings.kafka_security_protocol,
+        "client.id": f"facestream-{settings.service_name}",
+        "socket.keepalive.enable": True,
+        "reconnect.backoff.max.ms": 2_000,
+    }
+    optional = {
+        "sasl.mechanism": settings.kafka_sasl_mechanism,
+        "sasl.username": settings.kafka_sasl_username,
+        "sasl.password": settings.kafka_sasl_password,
+        "ssl.ca.location": settings.kafka_ssl_ca_location,
+        "ssl.certificate.location": settings.kafka_ssl_certificate_location,
+        "ssl.key.location": settings.kafka_ssl_key_location,
+        "ssl.key.password": settings.kafka_ssl_key_password,
+    }
+    for name, value in optional.items():
+        if value is not None:
+            config[name] = value if isinstance(value, str) else value.get_secret_value()
+    return config
+
+
+def consumer_config(
+    settings: KafkaSettings,
+    group: str,
+    *,
+    auto_offset_reset: Literal["earliest", "latest"] = "earliest",
+    read_committed: bool = True,
+) -> Config:
+    """Properties of a consumer that commits by itself, never by a timer."""
+    config = common_config(settings) | {
+        "group.id": group,
+        "group.protocol": settings.kafka_group_protocol,
+        "auto.offset.reset": auto_offset_reset,
+        "enable.auto.commit": False,
+        "enable.auto.offset.store": False,
+        "isolation.level": "read_committed" if read_committed else "read_uncommitted",
+        "queued.max.messages.kbytes": settings.kafka_queued_max_kbytes,
+        "fetch.message.max.bytes": settings.kafka_max_message_bytes + 2 * RECORD_OVERHEAD_BYTES,
+        "fetch.wait.max.ms": 100,
+        "fetch.queue.backoff.ms": 20,
+        "topic.metadata.refresh.interval.ms": 5_000,
+        "allow.auto.create.topics": settings.kafka_create_topics,
+    }
+    if settings.kafka_group_protocol == "classic":
+        config |= {
+            "partition.assignment.strategy": "cooperative-sticky",
+            "session.timeout.ms": settings.kafka_session_timeout_ms,
+            "heartbeat.interval.ms": max(300, settings.kafka_session_timeout_ms // 5),
+        }
+    return config | dict(settings.kafka_config)
+
+
+def producer_config(settings: KafkaSettings, transactional_id: str | None = None) -> Config:
+    """Properties of an idempotent producer, transactional where an id is given."""
+    config = common_config(settings) | {
+        "enable.idempotence": True,
+        "acks": "all",
+        "linger.ms": 2,
+        "message.max.bytes": settings.kafka_max_message_bytes + 2 * RECORD_OVERHEAD_BYTES,
+        "queue.buffering.max.kbytes": settings.kafka_queue_buffering_max_kbytes,
+    }
+    if transactional_id is not None:
+        config |= {
+            "transactional.id": transactional_id,
+            "transaction.timeout.ms": TRANSACTION_TIMEOUT_MS,
+            "message.timeout.ms": TRANSACTION_TIMEOUT_MS,
+        }
+    return config | dict(settings.kafka_config)
+
+
+def make_consumer(
+    settings: KafkaSettings,
+    group: str,
+    *,
+    auto_offset_reset: Literal["earliest", "latest"] = "earliest",
+    read_committed: bool = True,
+) -> Consumer:
+    """A consumer of `group`; the caller subscribes, commits and closes."""
+    config = consumer_config(
+        settings, group, auto_offset_reset=auto_offset_reset, read_committed=read_committed
+    )
+    return Consumer(config, logger=_log)
+
+
+def make_producer(settings: KafkaSettings, *, transactional_id: str | None = None) -> Producer:
+    """An idempotent producer; with a `transactional_id` the caller initialises transactions."""
+    return Producer(producer_config(settings, transactional_id), logger=_log)
+
+
+def make_admin(settings: KafkaSettings) -> AdminClient:
+    """A client for topics and groups."""
+    return AdminClient(common_config(settings) | dict(settings.kafka_config), logger=_log)
+
+
+def wait_for_broker(settings: KafkaSettings, timeout_s: float) -> None:
+    """Return once a broker answers.
+
+    Raises:
+        BrokerUnavailable: none did within `timeout_s`.
+    """
+    try:
+        make_admin(settings).list_topics(timeout=timeout_s)
+    except KafkaException as error:
+        raise BrokerUnavailable(
+            f"no Kafka at {settings.kafka_bootstrap_servers} within {timeout_s:g} s: "
+            f"{error.args[0].str()}; is KAFKA_BOOTSTRAP_SERVERS right?"
+        ) from None

@@ -1,0 +1,143 @@
+"""Topics: what each is called, how it is made, and making what is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import structlog
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
+
+from services.errors import BrokerError, BrokerUnavailable
+from services.kafka.clients import make_admin
+from services.kafka.settings import RECORD_OVERHEAD_BYTES, KafkaSettings
+from services.lifecycle.backoff import Backoff
+from services.lifecycle.stopping import StopSignal
+
+log = structlog.get_logger()
+
+DLQ_SUFFIX = ".dlq"
+_ADMIN_TIMEOUT_S = 15.0
+_HOUR_MS = 3_600_000
+
+
+@dataclass(frozen=True, slots=True)
+class TopicSpec:
+    """How one topic is made."""
+
+    name: str
+    partitions: int
+    replication: int
+    config: dict[str, str]
+
+
+def dlq_topic(topic: str) -> str:
+    """The dead-letter twin of a topic."""
+    return topic + DLQ_SUFFIX
+
+
+def person_topic(settings: KafkaSettings, slug: str) -> str:
+    """The topic of frames that show one enrolled person."""
+    return settings.topic_person_prefix + slug
+
+
+def standing_topics(settings: KafkaSettings) -> tuple[str, ...]:
+    """Every topic that does not depend on who is enrolled, with its dead-letter twin."""
+    names = (
+        settings.topic_raw,
+        settings.topic_processed,
+        settings.topic_detected,
+        settings.topic_identified,
+    )
+    return tuple(topic for name in names for topic in (name, dlq_topic(name)))
+
+
+def topic_spec(settings: KafkaSettings, name: str) -> TopicSpec:
+    """How a topic of that name is made: frames are kept for hours, faces for weeks."""
+    faces = name.removesuffix(DLQ_SUFFIX) == settings.topic_detected
+    retention_h = settings.retention_faces_h if faces else settings.retention_frames_h
+    # A dead letter is the whole record plus headers that say why.
+    overhead = RECORD_OVERHEAD_BYTES * (2 if name.endswith(DLQ_SUFFIX) else 1)
+    config = {
+        "retention.ms": str(int(retention_h * _HOUR_MS)),
+        "max.message.bytes": str(settings.kafka_max_message_bytes + overhead),
+    }
+    if settings.topic_replication >= 3:
+        config["min.insync.replicas"] = "2"
+    partitions = 1 if name.endswith(DLQ_SUFFIX) else settings.topic_partitions
+    return TopicSpec(name, partitions, settings.topic_replication, config)
+
+
+def ensure_topics(settings: KafkaSettings, names: Sequence[str]) -> list[str]:
+    """Create what is missing; returns the names that were created.
+
+    A broker that cannot create topics (the in-memory one) makes them when they are asked for.
+    With `KAFKA_CREATE_TOPICS=false` nothing is created.
+
+    Raises:
+        BrokerUnavailable: no broker answered.
+        BrokerError: the broker refused.
+    """
+    if not settings.kafka_create_topics:
+        return []
+    try:
+        return _create_missing(settings, make_admin(settings), dict.fromkeys(names))
+    except KafkaException as error:
+        raise BrokerUnavailable(
+            f"topics at {settings.kafka_bootstrap_servers}: {error.args[0].str()}"
+        ) from None
+
+
+def ensure_topics_when_up(settings: KafkaSettings, names: Sequence[str], stop: StopSignal) -> None:
+    """As `ensure_topics`, waiting for as long as no broker answers, or until `stop`."""
+    backoff = Backoff(first_s=0.5, most_s=5.0)
+    while not stop.stopped:
+        try:
+            ensure_topics(settings, names)
+        except BrokerUnavailable as error:
+            log.warning("waiting for Kafka", error=str(error))
+            stop.wait(backoff.next_s())
+        else:
+            return
+
+
+def _create_missing(settings: KafkaSettings, admin: AdminClient, names: Iterable[str]) -> list[str]:
+    cluster = admin.list_topics(timeout=_ADMIN_TIMEOUT_S)
+    missing = [name for name in names if name not in cluster.topics]
+    if cluster.controller_id in cluster.brokers:
+        return _create(admin, [topic_spec(settings, name) for name in missing])
+    if cluster.controller_id < 0:
+        raise BrokerUnavailable(f"{settings.kafka_bootstrap_servers} has no controller yet")
+    # The in-memory broker has no controller: it makes a topic when asked about it.
+    for name in missing:
+        admin.list_topics(name, timeout=_ADMIN_TIMEOUT_S)
+    return missing
+
+
+def _create(admin: AdminClient, specs: Sequence[TopicSpec]) -> list[str]:
+    if not specs:
+        return []
+    requests = [
+        NewTopic(
+            s.name, num_partitions=s.partitions, replication_factor=s.replication, config=s.config
+        )
+        for s in specs
+    ]
+    created = []
+    for name, future in admin.create_topics(requests, request_timeout=_ADMIN_TIMEOUT_S).items():
+        try:
+            future.result()
+        except KafkaException as error:
+            cause: KafkaError = error.args[0]
+            if cause.code() == KafkaError.TOPIC_ALREADY_EXISTS:
+                continue
+            if cause.retriable():
+                raise
+            raise BrokerError(f"topic {name} cannot be created: {cause.str()}") from None
+        else:
+            created.append(name)
+    if created:
+        log.info("topics created", topics=created)
+    return created

@@ -1,0 +1,1 @@
+"""How a service lives: signals, health, metrics, logs."""

@@ -1,0 +1,1 @@
+"""The wire format: what a record's key, headers and value mean."""

@@ -1,0 +1,29 @@
+"""What every test may ask for: real footage, and a skip that CI does not allow."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+def require_or_skip(condition: bool, reason: str) -> None:
+    """Skip on a user's machine, fail in CI, unless `condition` holds."""
+    if condition:
+        return
+    if os.environ.get("CI"):
+        pytest.fail(f"CI must be able to run this: {reason}", pytrace=False)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def test_data() -> Path:
+    """The folder of real images and clips; see FACESTREAM_TEST_DATA in the README."""
+    folder = Path(os.environ.get("FACESTREAM_TEST_DATA", ROOT.parent / "shared" / "data"))
+    require_or_skip(
+        folder.is_dir(), f"no test data at {folder}: set FACESTREAM_TEST_DATA to the folder"
+    )
+    return folder
