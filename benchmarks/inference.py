@@ -22,7 +22,6 @@ from pathlib import Path
 
 import av
 import numpy as np
-import psutil
 from numpy.typing import NDArray
 
 from services.models.analysis import DetectedFace, FaceAnalyser
@@ -145,6 +144,12 @@ def resident_mb(clip: Path, pack: str, device: str) -> float:
     return float(json.loads(done.stdout.splitlines()[-1])["resident_mb"])
 
 
+def _resident_bytes() -> int:
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    line = next(line for line in status.splitlines() if line.startswith("VmRSS:"))
+    return int(line.split()[1]) * 1024
+
+
 def main() -> None:
     """Run the comparison and print it."""
     parser = argparse.ArgumentParser(
@@ -161,7 +166,7 @@ def main() -> None:
     if arguments.memory:
         for start in range(0, len(frames), BLOCK_FRAMES):
             analyser.analyse(frames[start : start + BLOCK_FRAMES])
-        held = psutil.Process().memory_info().rss - sum(frame.nbytes for frame in frames)
+        held = _resident_bytes() - sum(frame.nbytes for frame in frames)
         print(json.dumps({"resident_mb": held / 1e6}))
         return
     with tempfile.TemporaryDirectory() as folder:

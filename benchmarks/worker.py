@@ -79,9 +79,8 @@ class Drain:
         frames: list[ProcessedFrame] = []
         began_s = time.perf_counter()
         while len(frames) < count:
-            for message in self._consumer.consume(count - len(frames), timeout=1.0):
-                if message.error() is None:
-                    frames.append(parse_processed(message.value()))
+            messages = self._consumer.consume(count - len(frames), timeout=1.0)
+            frames += [parse_processed(m.value()) for m in messages if m.error() is None]
         return frames, time.perf_counter() - began_s
 
     def close(self) -> None:
@@ -110,7 +109,11 @@ def kafka_round(producer: Producer, drain: Drain, jpegs: Sequence[bytes], topics
     """Seconds per frame from the first produced to the last processed."""
     began_s = time.perf_counter()
     for seq, jpeg in enumerate(jpegs):
-        headers = [("camera", b"bench"), ("seq", str(seq).encode()), ("source", b"stored:file")]
+        headers: list[tuple[str, str | bytes | None]] = [
+            ("camera", "bench"),
+            ("seq", str(seq)),
+            ("source", "stored:file"),
+        ]
         producer.produce(topics.raw, value=jpeg, key=str(seq).encode(), headers=headers)
         producer.poll(0)
     drain.take(len(jpegs))

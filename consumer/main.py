@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import structlog
-from services.models.analysis import FaceAnalyser
 
 from consumer.settings import WorkerSettings
 from consumer.worker import FrameWorker, WorkerLimits
@@ -16,6 +15,7 @@ from services.kafka.settlement import AtLeastOnce, ExactlyOnce, Settlement
 from services.kafka.topics import dlq_topic, ensure_topics_when_up
 from services.lifecycle.health import Health
 from services.lifecycle.service import running
+from services.models.analysis import FaceAnalyser
 
 log = structlog.get_logger()
 
@@ -34,7 +34,9 @@ def main(argv: Sequence[str] = ()) -> int:
             settings, transactional_id=settings.transactional_id if exactly_once else None
         )
         consumer = make_consumer(settings, settings.group_id)
-        settlement: Settlement = (ExactlyOnce if exactly_once else AtLeastOnce)(consumer, producer)
+        settlement: Settlement = (
+            ExactlyOnce(producer) if exactly_once else AtLeastOnce(consumer, producer)
+        )
         worker = FrameWorker(
             analyser,
             processed_topic=settings.topic_processed,

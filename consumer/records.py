@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from services.models.analysis import DetectedFace
-
 from services.kafka.outputs import OutRecord
+from services.models.analysis import DetectedFace
 from services.records import embeddings
 from services.records.facestream_pb2 import DetectedFace as DetectedFaceRecord
 from services.records.facestream_pb2 import Face, FrameRef, ModelPack, ProcessedFrame

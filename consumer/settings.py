@@ -7,9 +7,9 @@ import socket
 from typing import ClassVar, Literal
 
 from pydantic import Field
-from services.models.settings import ModelSettings
 
 from services.kafka.settings import KafkaSettings
+from services.models.settings import ModelSettings
 
 
 class WorkerSettings(KafkaSettings, ModelSettings):

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from confluent_kafka import Message
-from services.models.analysis import FaceAnalyser
 
 from consumer.records import frame_outputs
 from services.errors import RecordError
 from services.kafka.outputs import Outcome
 from services.lifecycle import metrics
+from services.models.analysis import FaceAnalyser
 from services.records import frames
 from services.records.facestream_pb2 import ModelFile, ModelPack
 from services.records.frames import FrameMeta
@@ -98,16 +98,13 @@ class FrameWorker:
                 if isinstance(item, RecordError):
                     outcomes.append(item)
                 elif isinstance(item, FrameMeta):
-                    metrics.DROPS.labels(camera=item.camera, reason="stale").inc()
                     outcomes.append([])
                 else:
-                    faces = next(found)
-                    metrics.FACES.labels(camera=item.meta.camera).inc(len(faces))
                     outcomes.append(
                         frame_outputs(
                             frames.to_ref(item.meta, item.message),
                             item.message.value() or b"",
-                            faces,
+                            next(found),
                             self._models,
                             processed_topic=self._processed_topic,
                             detected_topic=self._detected_topic,
@@ -117,12 +114,19 @@ class FrameWorker:
         return outcomes
 
     def settled(self, batch: Sequence[Message], outcomes: Sequence[Outcome]) -> None:
-        """Count what is out for good."""
+        """Count what is out for good; not earlier, as a batch may be processed twice."""
         now = self._now()
         for message, outcome in zip(batch, outcomes, strict=True):
-            if isinstance(outcome, RecordError) or not outcome:
+            if isinstance(outcome, RecordError):
+                continue
+            if not outcome:
+                camera = frames.camera_of(message)
+                metrics.FRAMES_IN.labels(camera=camera).inc()
+                metrics.DROPS.labels(camera=camera, reason="stale").inc()
                 continue
             camera = (outcome[0].key or b"").decode()
+            metrics.FRAMES_IN.labels(camera=camera).inc()
+            metrics.FACES.labels(camera=camera).inc(len(outcome) - 1)
             metrics.FRAMES_OUT.labels(camera=camera).inc()
             metrics.BYTES_OUT.inc(sum(len(record.value or b"") for record in outcome))
             metrics.END_TO_END_SECONDS.labels(camera=camera).observe(
@@ -141,7 +145,6 @@ class FrameWorker:
             image = decode_jpeg(data, max_bytes=limits.max_bytes, max_pixels=limits.max_pixels)
         except RecordError as error:
             return error
-        metrics.FRAMES_IN.labels(camera=meta.camera).inc()
         return Frame(message, meta, image)
 
     def _is_stale(self, meta: FrameMeta) -> bool:

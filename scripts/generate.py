@@ -11,6 +11,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
+from importlib.resources import files
 from pathlib import Path
 
 from grpc_tools import protoc
@@ -107,6 +108,7 @@ def generated_code() -> dict[Path, str]:
             [
                 "protoc",
                 f"-I{ROOT / RECORDS}",
+                f"-I{files('grpc_tools') / '_proto'}",
                 f"--python_out={folder}",
                 f"--mypy_out=quiet:{folder}",
                 str(ROOT / RECORDS / "facestream.proto"),
@@ -122,19 +124,19 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="change nothing, fail when stale")
     check = parser.parse_args().check
-    files = generated_code()
-    files[Path("docs/settings.md")] = settings_page()
-    files[Path("docs/metrics.md")] = metrics_page()
+    pages = generated_code()
+    pages[Path("docs/settings.md")] = settings_page()
+    pages[Path("docs/metrics.md")] = metrics_page()
     stale = [
         path
-        for path, text in files.items()
+        for path, text in pages.items()
         if not (ROOT / path).is_file() or (ROOT / path).read_text() != text
     ]
     for path in stale:
         if check:
             sys.stderr.write(f"{path} is stale: run `make docs`\n")
         else:
-            (ROOT / path).write_text(files[path])
+            (ROOT / path).write_text(pages[path])
             sys.stdout.write(f"wrote {path}\n")
     return 1 if check and stale else 0
 

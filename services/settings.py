@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import types
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Self, Union, get_args, get_origin
+from textwrap import wrap
+from typing import Annotated, Any, ClassVar, Literal, NoReturn, Self, Union, get_args, get_origin
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
@@ -27,6 +29,9 @@ from services.errors import SettingsError
 
 CommaSeparated = Annotated[tuple[str, ...], NoDecode]
 """A list of strings, written `a,b,c` in a variable or flag."""
+
+_CREDENTIALS = re.compile(r"(://)[^/\s]*@")
+_LONGEST_SHOWN = 200
 
 
 class ServiceSettings(BaseSettings):
@@ -74,22 +79,29 @@ class ServiceSettings(BaseSettings):
         given: dict[str, Any] = {}
         for name, field in cls.model_fields.items():
             variable = name.upper()
+            value = variables.get(variable)
+            file = variables.get(f"{variable}_FILE")
             if flags.get(name) is not None:
                 given[name] = flags[name]
-            elif variable in variables:
-                if variables[variable] != "" or field.annotation is str:
-                    given[name] = variables[variable]
-            elif f"{variable}_FILE" in variables and is_secret(field):
-                given[name] = _read_secret(variable, Path(variables[f"{variable}_FILE"]))
-        given |= cls.collect(variables)
+            elif is_open_ended(field):
+                continue
+            elif value:
+                given[name] = value
+            elif file and is_secret(field):
+                given[name] = _read_secret(variable, Path(file))
+            elif value is not None and field.annotation is str:
+                given[name] = value
         try:
-            return cls.model_validate(_split_lists(cls, given))
+            return cls.model_validate(_split_lists(cls, cls.collect(variables) | given))
         except ValidationError as error:
             raise SettingsError(_one_line(cls, error)) from None
 
     @classmethod
     def collect(cls, variables: Mapping[str, str]) -> dict[str, Any]:
-        """Fields whose variables have open-ended names; a subclass overrides it."""
+        """Fields whose variables have names of their own; a subclass overrides it.
+
+        What a flag or the field's plain variable says wins over it.
+        """
         del variables
         return {}
 
@@ -107,15 +119,21 @@ class ServiceSettings(BaseSettings):
 
     @classmethod
     def _parser(cls, prog: str | None) -> argparse.ArgumentParser:
-        parser = argparse.ArgumentParser(
+        without_flag = [
+            name
+            for name, field in cls.model_fields.items()
+            if is_secret(field) or is_open_ended(field)  # a flag shows it to the whole machine
+        ]
+        parser = _Parser(
             prog=prog or f"facestream {cls.service_name}",
             description=cls.summary,
-            epilog="Every flag is also an environment variable, named in brackets.",
+            epilog=_epilog(cls, without_flag),
             formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
         )
         for name, field in cls.model_fields.items():
-            if is_secret(field):
-                continue  # a flag would show it to everyone on the machine
+            if name in without_flag:
+                continue
             extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
             many = get_origin(field.annotation) is tuple
             nargs = "+" if many else "?" if field.annotation is bool else None
@@ -127,9 +145,30 @@ class ServiceSettings(BaseSettings):
                 metavar=_metavar(field),
                 help=f"{help_text(field)} [{name.upper()}]".replace("%", "%%"),
                 nargs=nargs,
-                **({"const": "true"} if nargs == "?" else {}),
+                const="true" if nargs == "?" else None,
             )
         return parser
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise SettingsError(f"{message}; see {self.prog} --help")
+
+
+def _epilog(cls: type[ServiceSettings], without_flag: Sequence[str]) -> str:
+    lines = ["Every flag is also an environment variable, named in brackets."]
+    if without_flag:
+        lines += ["", "variables without a flag:"]
+    for name in without_flag:
+        field = cls.model_fields[name]
+        variable = f"{name.upper()}[_FILE]" if is_secret(field) else f"{name.upper()}__<NAME>"
+        lines += [f"  {variable}", *(f"        {text}" for text in wrap(help_text(field), 78))]
+    return "\n".join(lines)
+
+
+def is_open_ended(field: FieldInfo) -> bool:
+    """Whether a field gathers many variables, `NAME__...`, into a dictionary."""
+    return get_origin(field.annotation) is dict
 
 
 def is_secret(field: FieldInfo) -> bool:
@@ -202,8 +241,11 @@ def _choices(annotation: Any) -> list[str]:
 def _split_lists(cls: type[ServiceSettings], given: dict[str, Any]) -> dict[str, Any]:
     for name, value in given.items():
         annotation = cls.model_fields[name].annotation
-        if isinstance(value, str) and get_origin(annotation) is tuple:
-            given[name] = tuple(part.strip() for part in value.split(",") if part.strip())
+        if get_origin(annotation) is tuple:
+            parts = [value] if isinstance(value, str) else value
+            given[name] = tuple(
+                item.strip() for part in parts for item in part.split(",") if item.strip()
+            )
     return given
 
 
@@ -222,7 +264,13 @@ def _one_line(cls: type[ServiceSettings], error: ValidationError) -> str:
         return first["msg"].removeprefix("Value error, ")
     if first["type"] == "missing":
         return f"{name.upper()} is not set: {field.description}"
-    shown = "(secret)" if is_secret(field) else repr(first["input"])
+    hidden = is_secret(field) or is_open_ended(field)
+    shown = "(secret)" if hidden else _shown(first["input"])
     allowed = range_text(field)
     message = first["msg"].removeprefix("Value error, ")
     return f"{name.upper()}={shown}: {message}" + (f" (allowed: {allowed})" if allowed else "")
+
+
+def _shown(value: object) -> str:
+    text = _CREDENTIALS.sub(r"\1***@", repr(value))
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."

@@ -83,6 +83,11 @@ def ensure_jars(cache_dir: Path, progress: Progress | None = None) -> tuple[Path
     return tuple(home / jar.file_name for jar in jars)
 
 
+def is_complete(cache_dir: Path) -> bool:
+    """Whether every jar is in this cache, so that nothing would be downloaded."""
+    return _complete(cache_dir / "kafka" / KAFKA_VERSION, locked_jars())
+
+
 def _complete(home: Path, jars: tuple[Jar, ...]) -> bool:
     try:
         return all((home / jar.file_name).stat().st_size == jar.size_bytes for jar in jars)

@@ -76,7 +76,8 @@ class ClusterStorage:
             BrokerError: it did not.
         """
         command = [*jvm, "-Xmx128m", "-XX:TieredStopAtLevel=1", "kafka.tools.StorageTool"]
-        command += ["format", "--cluster-id", self._cluster_id, "--config", properties]
+        # One word: an id that begins with a dash would be taken for a flag.
+        command += ["format", f"--cluster-id={self._cluster_id}", "--config", properties]
         console = self.node_dir(number) / "console.log"
         with console.open("ab") as output:
             try:

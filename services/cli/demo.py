@@ -10,14 +10,18 @@ from pathlib import Path
 from services.cli import screen, up
 from services.cli.footage import prepare_footage
 from services.cli.settings import DemoSettings
+from services.lifecycle.logs import setup_logging
 
 
 def main(argv: Sequence[str] = ()) -> int:
     """Run until Ctrl-C or `--seconds`, then tell who was seen."""
     settings = DemoSettings.load(argv)
-    footage = prepare_footage()
-    for licence in footage.licences:
-        screen.console.print(f"[dim]{licence}[/dim]")
+    setup_logging(settings.model_copy(update={"log_level": "WARNING"}))
+    with screen.console.status("preparing sample footage (25 MB, once)"):
+        footage = prepare_footage(settings.cache_dir)
+    if footage.fetched:
+        for licence in footage.licences:
+            screen.console.print(f"[dim]{licence}[/dim]")
     os.environ |= {"LOOP": "true", "REALTIME": "true"}
     with tempfile.TemporaryDirectory(prefix="facestream-demo-") as folder:
         changes: dict[str, object] = {

@@ -4,19 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from services.cli.watcher import BestFrame
+from services.records.jpeg import decode_jpeg, encode_jpeg
+
+if TYPE_CHECKING:
+    from viewer.lettering import Lettering
+
+_MAX_PIXELS = 200_000_000
+_QUALITY = 92
 
 
 def save_pictures(folder: Path, best: Mapping[tuple[str, str], BestFrame]) -> list[Path]:
     """Write `<camera>-<slug>.jpg` for each; returns the paths."""
-    from viewer.drawing import draw_frame
+    from viewer.lettering import Lettering
 
+    lettering = Lettering()
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for (camera, name), frame in sorted(best.items()):
         slug = next(face.person for face in frame.frame.faces if face.name == name)
         path = folder / f"{camera}-{slug}.jpg"
-        path.write_bytes(draw_frame(frame.jpeg, frame.frame))
+        path.write_bytes(_annotated(frame, lettering))
         written.append(path)
     return written
+
+
+def _annotated(best: BestFrame, lettering: Lettering) -> bytes:
+    from viewer.drawing import draw_marks
+    from viewer.pictures import picture_of
+
+    image = decode_jpeg(best.jpeg, max_bytes=len(best.jpeg), max_pixels=_MAX_PIXELS)
+    picture = picture_of(best.frame, best.jpeg)
+    draw_marks(image, picture.marks, picture.size, lettering)
+    return encode_jpeg(image, _QUALITY)

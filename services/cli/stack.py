@@ -148,6 +148,9 @@ class Stack:
             "API_PORT": str(api_port),
             "IDENTIFIER_URL": f"http://127.0.0.1:{api_port}",
         }
+        if broker is not None and broker.kind == "memory":
+            # It takes transactions but forgets the offsets committed in them.
+            common["DELIVERY"] = "at_least_once"
         if settings.people_dir is not None:
             common["PEOPLE_DIR"] = str(settings.people_dir.resolve())
         for slot in range(settings.worker_count):

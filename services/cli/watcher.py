@@ -14,6 +14,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 from services.cli.report import Sightings
 from services.errors import RecordError
 from services.kafka.clients import make_consumer
+from services.kafka.lag import watermarks
 from services.kafka.settings import KafkaSettings
 from services.records import identified
 from services.records.facestream_pb2 import IdentifiedFrame
@@ -63,8 +64,7 @@ class Watcher:
         ends = []
         for number in known.topics[self._topic].partitions:
             partition = TopicPartition(self._topic, number)
-            watermarks = self._consumer.get_watermark_offsets(partition, timeout=_TIMEOUT_S)
-            partition.offset = watermarks[1] if watermarks else 0
+            _, partition.offset = watermarks(self._consumer, partition)
             ends.append(partition)
         self._consumer.assign(ends)
         self._consumer.commit(offsets=ends, asynchronous=False)

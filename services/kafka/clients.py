@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import logging
-from typing import Literal
+from collections.abc import Callable
+from typing import Literal, TypeVar
 
 from confluent_kafka import Consumer, KafkaException, Producer
 from confluent_kafka.admin import AdminClient
 
-from services.errors import BrokerUnavailable
+from services.errors import BrokerUnavailable, SettingsError
 from services.kafka.settings import RECORD_OVERHEAD_BYTES, KafkaSettings
 
 Config = dict[str, str | int | float | bool]
 
 TRANSACTION_TIMEOUT_MS = 15_000
+_C = TypeVar("_C", Consumer, Producer, AdminClient)
 _log = logging.getLogger("librdkafka")
 
 
@@ -57,6 +59,7 @@ def consumer_config(
         "enable.auto.offset.store": False,
         "isolation.level": "read_committed" if read_committed else "read_uncommitted",
         "queued.max.messages.kbytes": settings.kafka_queued_max_kbytes,
+        "message.max.bytes": settings.kafka_max_message_bytes + 2 * RECORD_OVERHEAD_BYTES,
         "fetch.message.max.bytes": settings.kafka_max_message_bytes + 2 * RECORD_OVERHEAD_BYTES,
         "fetch.wait.max.ms": 100,
         "fetch.queue.backoff.ms": 20,
@@ -101,17 +104,33 @@ def make_consumer(
     config = consumer_config(
         settings, group, auto_offset_reset=auto_offset_reset, read_committed=read_committed
     )
-    return Consumer(config, logger=_log)
+    return _made(lambda: Consumer(config, logger=_log))
 
 
 def make_producer(settings: KafkaSettings, *, transactional_id: str | None = None) -> Producer:
     """An idempotent producer; with a `transactional_id` the caller initialises transactions."""
-    return Producer(producer_config(settings, transactional_id), logger=_log)
+    config = producer_config(settings, transactional_id)
+    return _made(lambda: Producer(config, logger=_log))
 
 
 def make_admin(settings: KafkaSettings) -> AdminClient:
     """A client for topics and groups."""
-    return AdminClient(common_config(settings) | dict(settings.kafka_config), logger=_log)
+    config = common_config(settings) | dict(settings.kafka_config)
+    return _made(lambda: AdminClient(config, logger=_log))
+
+
+def _made(make: Callable[[], _C]) -> _C:
+    """Librdkafka looks at the properties when a client is made.
+
+    Raises:
+        SettingsError: it will not have one of them.
+    """
+    try:
+        return make()
+    except KafkaException as error:
+        raise SettingsError(
+            f"Kafka's client refuses its settings (KAFKA_*, KAFKA_CONFIG__*): {error.args[0].str()}"
+        ) from None
 
 
 def wait_for_broker(settings: KafkaSettings, timeout_s: float) -> None:

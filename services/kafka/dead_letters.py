@@ -13,7 +13,7 @@ from services.kafka.outputs import Headers, OutRecord, position
 from services.kafka.topics import dlq_topic
 from services.lifecycle import metrics
 from services.records.frames import valid_camera_name
-from services.records.headers import read_headers, rfc3339
+from services.records.headers import pairs, rfc3339
 
 log = structlog.get_logger()
 
@@ -25,7 +25,7 @@ def dead_letter(message: Message, error: RecordError) -> OutRecord:
     (topic/partition/offset) and `dlq-at` (RFC 3339).
     """
     topic = message.topic() or "unknown"
-    headers = cast("Headers", list(message.headers() or []))
+    headers = cast("Headers", pairs(message))
     added = {
         "dlq-reason": error.reason,
         "dlq-detail": str(error),
@@ -54,7 +54,7 @@ def count_dead_letter(message: Message, error: RecordError) -> None:
 
 def camera_hint(message: Message) -> str:
     """The camera a record claims to be of, by header or key; `unknown` where it makes no sense."""
-    claimed = read_headers(message).get("camera")
+    claimed = dict(pairs(message)).get("camera")
     if claimed is None:
         claimed = (message.key() or b"").split(b"/")[0]
     name = claimed.decode(errors="replace")

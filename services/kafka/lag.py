@@ -10,6 +10,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from services.kafka.clients import consumer_config
 from services.kafka.settings import KafkaSettings
+from services.lifecycle.backoff import Backoff
 
 _TIMEOUT_S = 5.0
 _PROBE_S = 1.0
@@ -53,7 +54,7 @@ class GroupLag:
         """
         total = 0
         for partition in self._committed():
-            low, high = self._watermarks(partition)
+            low, high = watermarks(self._consumer, partition)
             total += max(0, high - (partition.offset if partition.offset >= 0 else low))
         return total
 
@@ -65,7 +66,7 @@ class GroupLag:
         """
         starts = []
         for partition in self._committed():
-            low, high = self._watermarks(partition)
+            low, high = watermarks(self._consumer, partition)
             start = max(low, partition.offset)
             if start < high:
                 starts.append(TopicPartition(partition.topic, partition.partition, start))
@@ -104,6 +105,22 @@ class GroupLag:
                 raise KafkaException(partition.error)
         return list(committed)
 
-    def _watermarks(self, partition: TopicPartition) -> tuple[int, int]:
-        watermarks = self._consumer.get_watermark_offsets(partition, timeout=_TIMEOUT_S)
-        return watermarks if watermarks is not None else (0, 0)
+
+def watermarks(consumer: Consumer, partition: TopicPartition) -> tuple[int, int]:
+    """Oldest offset of a partition, and the next one; waits out a leader that is being elected.
+
+    Raises:
+        KafkaException: no answer in time.
+    """
+    backoff = Backoff(first_s=0.05, most_s=0.5)
+    deadline_s = time.monotonic() + _TIMEOUT_S
+    while True:
+        try:
+            found = consumer.get_watermark_offsets(partition, timeout=_TIMEOUT_S)
+        except KafkaException:
+            # librdkafka does not mark these errors retriable; a fresh topic has no leader yet.
+            if time.monotonic() > deadline_s:
+                raise
+            time.sleep(backoff.next_s())
+        else:
+            return found if found is not None else (0, 0)

@@ -14,10 +14,10 @@ from typing import Protocol
 import structlog
 from confluent_kafka import Message
 
-from services.errors import FatalError, RecordError, RetriableError
+from services.errors import BrokerError, FatalError, RecordError, RetriableError
 from services.kafka.batches import BatchReader
 from services.kafka.dead_letters import count_dead_letter, dead_letter
-from services.kafka.outputs import Outcome, OutRecord
+from services.kafka.outputs import Outcome, OutRecord, position
 from services.kafka.settlement import Settlement
 from services.lifecycle import metrics
 from services.lifecycle.backoff import Backoff
@@ -39,6 +39,8 @@ class BatchProcessor(Protocol):
             FatalError: the process must end.
             RetriableError: the batch should be tried again.
             Exception: anything else counts against the batch, then against the one record.
+
+        A batch may be processed more than once: count in `settled`.
         """
 
     def settled(self, batch: Sequence[Message], outcomes: Sequence[Outcome]) -> None:
@@ -74,7 +76,7 @@ class ConsumeProcessProduce:
         lag_seen_s = 0.0
         while not stop.stopped:
             self._health.beat()
-            batch = self._reader.read()
+            batch = self._reader.read(stop)
             if batch:
                 self._handle(batch, stop)
             if time.monotonic() - lag_seen_s > _LAG_EVERY_S:
@@ -82,24 +84,56 @@ class ConsumeProcessProduce:
                 lag_seen_s = time.monotonic()
 
     def _handle(self, batch: list[Message], stop: StopSignal) -> None:
-        metrics.BATCH_SIZE.observe(len(batch))
-        metrics.BYTES_IN.inc(sum(len(message.value() or b"") for message in batch))
         try:
             outcomes = [self._if_it_fits(outcome) for outcome in self._process(batch)]
-            with metrics.STAGE_SECONDS.labels("settle").time():
-                self._settlement.settle(
-                    _to_publish(batch, outcomes), self._reader.next_offsets(batch)
-                )
         except RetriableError as error:
-            log.warning("batch is read again", records=len(batch), error=str(error))
-            self._reader.rewind(batch)
-            stop.wait(self._backoff.next_s())
+            self._read_again(batch, error, stop)
             return
+        try:
+            self._settle(batch, outcomes)
+        except RetriableError as error:
+            self._read_again(batch, error, stop)
+        except RecordError as error:
+            log.warning("batch refused, settling its records one by one", error=str(error))
+            self._settle_singly(batch, outcomes, stop)
+
+    def _settle(self, batch: Sequence[Message], outcomes: Sequence[Outcome]) -> None:
+        with metrics.STAGE_SECONDS.labels("settle").time():
+            self._settlement.settle(_to_publish(batch, outcomes), self._reader.progress(batch))
         self._backoff.reset()
+        metrics.BATCH_SIZE.observe(len(batch))
+        metrics.BYTES_IN.inc(sum(len(message.value() or b"") for message in batch))
         for message, outcome in zip(batch, outcomes, strict=True):
             if isinstance(outcome, RecordError):
                 count_dead_letter(message, outcome)
         self._processor.settled(batch, outcomes)
+
+    def _settle_singly(
+        self, batch: Sequence[Message], outcomes: Sequence[Outcome], stop: StopSignal
+    ) -> None:
+        for index, (message, outcome) in enumerate(zip(batch, outcomes, strict=True)):
+            try:
+                self._settle_one(message, outcome)
+            except RetriableError as error:
+                self._read_again(batch[index:], error, stop)
+                return
+
+    def _settle_one(self, message: Message, outcome: Outcome) -> None:
+        try:
+            self._settle([message], [outcome])
+        except RecordError as refused:
+            if isinstance(outcome, RecordError):
+                raise BrokerError(
+                    f"the dead letter of {position(message)} is refused, {refused}"
+                ) from None
+            self._settle_one(message, refused)
+
+    def _read_again(
+        self, batch: Sequence[Message], error: RetriableError, stop: StopSignal
+    ) -> None:
+        log.warning("batch is read again", records=len(batch), error=str(error))
+        self._reader.rewind(batch)
+        stop.wait(self._backoff.next_s())
 
     def _if_it_fits(self, outcome: Outcome) -> Outcome:
         if not isinstance(outcome, RecordError):
@@ -115,6 +149,8 @@ class ConsumeProcessProduce:
             raise
         except Exception as error:
             if len(batch) == 1:
+                if isinstance(error, RecordError):
+                    return [error]
                 log.exception("record cannot be processed")
                 return [RecordError("processing-failed", f"{type(error).__name__}: {error}"[:500])]
             log.warning("batch failed, trying its records one by one", error=str(error))

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from confluent_kafka import KafkaError, Message, Producer
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from services.errors import RecordError
 
 DeliveryCallback = Callable[[KafkaError | None, Message], None]
 Headers = list[tuple[str, bytes]]
+
+_QUEUE_PATIENCE_S = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +26,13 @@ class OutRecord:
     headers: Headers = field(default_factory=list, repr=False)
 
     def send(self, producer: Producer, on_delivery: DeliveryCallback | None = None) -> None:
-        """Hand the record to librdkafka; waits while its queue is full.
+        """Hand the record to librdkafka; waits a while for its queue to have room.
 
         Raises:
-            KafkaException: the record is too large, or the producer is broken for good.
+            KafkaException: the record is too large, the queue stays full, or the producer is
+                broken for good.
         """
+        deadline_s = time.monotonic() + _QUEUE_PATIENCE_S
         while True:
             try:
                 producer.produce(
@@ -38,6 +43,8 @@ class OutRecord:
                     on_delivery=on_delivery,
                 )
             except BufferError:
+                if time.monotonic() > deadline_s:
+                    raise KafkaException(KafkaError(KafkaError._QUEUE_FULL)) from None
                 producer.poll(0.1)
             else:
                 producer.poll(0)

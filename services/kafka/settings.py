@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 
 from services.settings import ServiceSettings
 
@@ -66,6 +66,7 @@ class KafkaSettings(ServiceSettings):
     )
     kafka_config: dict[str, str] = Field(
         default_factory=dict,
+        repr=False,
         description="Any other librdkafka property: `KAFKA_CONFIG__socket.timeout.ms=...`, "
         "underscores count as dots.",
     )
@@ -106,3 +107,13 @@ class KafkaSettings(ServiceSettings):
             if name.upper().startswith(_ESCAPE)
         }
         return {"kafka_config": extra} if extra else {}
+
+    @model_validator(mode="after")
+    def _queue_holds_a_record(self) -> Self:
+        least_kbytes = (self.kafka_max_message_bytes + 2 * RECORD_OVERHEAD_BYTES) // 1024
+        if self.kafka_queue_buffering_max_kbytes < least_kbytes:
+            raise ValueError(
+                f"KAFKA_QUEUE_BUFFERING_MAX_KBYTES={self.kafka_queue_buffering_max_kbytes}: one "
+                f"record of KAFKA_MAX_MESSAGE_BYTES does not fit (allowed: {least_kbytes} or more)"
+            )
+        return self

@@ -2,39 +2,43 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 import structlog
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
 
 from services.errors import BrokerError, RetriableError
+from services.kafka.batches import Progress
 from services.kafka.outputs import OutRecord
+from services.kafka.refusals import Deliveries, is_for_good
 from services.lifecycle.backoff import Backoff
 from services.lifecycle.stopping import StopSignal
 
 log = structlog.get_logger()
 
-_CALL_TIMEOUT_S = 10.0
+_CALL_TIMEOUT_S = 4.0
 _FLUSH_TIMEOUT_S = 30.0
-_T = TypeVar("_T")
+_FLUSH_ONCE_STOPPED_S = 4.0
 
 
 class NotSettledError(RetriableError):
-    """The batch was given up whole: nothing of it is visible, its offsets did not move."""
+    """The batch was given up whole: its offsets did not move."""
 
 
 class Settlement(Protocol):
     """Publishes the output of a batch and moves the offsets past its input."""
 
     def start(self, stop: StopSignal) -> None:
-        """Make ready, before the first batch."""
+        """Make ready, before the first batch; `stop` also ends later waits for a broker."""
 
-    def settle(self, records: Sequence[OutRecord], offsets: list[TopicPartition]) -> None:
+    def settle(self, records: Sequence[OutRecord], progress: Progress) -> None:
         """Publish and commit.
 
         Raises:
             NotSettledError: read the batch again and retry.
+            RecordError: Kafka will never take one of the records; no offset moved.
             BrokerError: the process cannot go on.
         """
 
@@ -43,41 +47,64 @@ class ExactlyOnce(Settlement):
     """One Kafka transaction per batch (KIP-98, KIP-447).
 
     Of a batch that fails, a reader that is `read_committed` sees nothing, and its offsets stay.
-    A second process with the same `transactional.id` fences this one.
+    A second process with the same `transactional.id` fences this one. A member that its group
+    has put out since it read the batch cannot commit it: the broker knows the generation.
     """
 
-    def __init__(self, consumer: Consumer, producer: Producer) -> None:
-        self._consumer = consumer
+    def __init__(self, producer: Producer) -> None:
         self._producer = producer
+        self._stop = StopSignal()
 
     def start(self, stop: StopSignal) -> None:
         """Register the transactional id; waits for as long as the coordinator is away."""
-        _until_done(lambda: self._producer.init_transactions(_CALL_TIMEOUT_S), stop)
+        self._stop = stop
+        try:
+            self._persist(lambda: self._producer.init_transactions(_CALL_TIMEOUT_S))
+        except KafkaException as failure:
+            error: KafkaError = failure.args[0]
+            if not (stop.stopped and error.retriable()):
+                raise BrokerError(f"transactions: {error.str()}") from None
 
-    def settle(self, records: Sequence[OutRecord], offsets: list[TopicPartition]) -> None:
+    def settle(self, records: Sequence[OutRecord], progress: Progress) -> None:
         """Publish and commit in one transaction, or abort it."""
+        deliveries = Deliveries()
         try:
             self._producer.begin_transaction()
             for record in records:
-                record.send(self._producer)
-            group = self._consumer.consumer_group_metadata()
-            _retry(
-                lambda: self._producer.send_offsets_to_transaction(offsets, group, _CALL_TIMEOUT_S)
+                record.send(self._producer, deliveries)
+            self._persist(
+                lambda: self._producer.send_offsets_to_transaction(
+                    progress.offsets, progress.member, _CALL_TIMEOUT_S
+                )
             )
-            _retry(lambda: self._producer.commit_transaction(_CALL_TIMEOUT_S))
+            self._persist(lambda: self._producer.commit_transaction(_CALL_TIMEOUT_S))
         except KafkaException as failure:
             error: KafkaError = failure.args[0]
-            if error.fatal():
+            if error.fatal() or is_for_good(error):
                 raise BrokerError(f"the transaction cannot go on: {error.str()}") from None
-            log.warning("transaction aborted", error=error.str())
+            deliveries.add(error, "transaction")
             self._abort()
-            raise NotSettledError(error.str()) from None
+            deliveries.raise_refusals()
+            raise NotSettledError(deliveries.failed) from None
 
     def _abort(self) -> None:
         try:
-            _retry(lambda: self._producer.abort_transaction(_CALL_TIMEOUT_S))
+            self._persist(lambda: self._producer.abort_transaction(_CALL_TIMEOUT_S))
         except KafkaException as failure:
-            raise BrokerError(f"no abort either: {failure.args[0].str()}") from None
+            raise BrokerError(f"the transaction stays open: {failure.args[0].str()}") from None
+
+    def _persist(self, call: Callable[[], None]) -> None:
+        """Call again what librdkafka says may be called again, until told to stop."""
+        backoff = Backoff(most_s=2.0)
+        while True:
+            try:
+                return call()
+            except KafkaException as failure:
+                error: KafkaError = failure.args[0]
+                if not error.retriable() or self._stop.stopped:
+                    raise
+                log.warning("waiting for the transaction coordinator", error=error.str())
+                self._stop.wait(backoff.next_s())
 
 
 class AtLeastOnce(Settlement):
@@ -89,57 +116,38 @@ class AtLeastOnce(Settlement):
     def __init__(self, consumer: Consumer, producer: Producer) -> None:
         self._consumer = consumer
         self._producer = producer
+        self._stop = StopSignal()
 
     def start(self, stop: StopSignal) -> None:
         """Nothing to prepare."""
+        self._stop = stop
 
-    def settle(self, records: Sequence[OutRecord], offsets: list[TopicPartition]) -> None:
+    def settle(self, records: Sequence[OutRecord], progress: Progress) -> None:
         """Publish, wait, commit."""
-        failures: list[KafkaError] = []
+        deliveries = Deliveries()
         unsent = 0
-
-        def delivered(error: KafkaError | None, message: Message) -> None:
-            del message
-            if error is not None:
-                failures.append(error)
-
         try:
             for record in records:
-                record.send(self._producer, delivered)
-            unsent = self._producer.flush(_FLUSH_TIMEOUT_S)
-            if not failures and not unsent:
-                self._consumer.commit(offsets=offsets, asynchronous=False)
+                record.send(self._producer, deliveries)
+            unsent = self._flush()
         except KafkaException as failure:
-            failures.append(failure.args[0])
-        for error in failures:
-            if error.fatal():
-                raise BrokerError(f"the producer cannot go on: {error.str()}")
-            raise NotSettledError(error.str())
-        if unsent:
-            raise NotSettledError(f"{unsent} records not acknowledged")
-
-
-def _retry(call: Callable[[], _T], tries: int = 5) -> _T:
-    """Call again what librdkafka says may be called again."""
-    for left in range(tries - 1, -1, -1):
+            deliveries.add(failure.args[0], "producer")
+        if unsent or deliveries.failed:
+            self._producer.purge(in_flight=False)  # or each try would queue the batch once more
+            deliveries.raise_refusals()
+            raise NotSettledError(deliveries.failed or f"{unsent} records not acknowledged")
         try:
-            return call()
-        except KafkaException as failure:
-            if not (failure.args[0].retriable() and left):
-                raise
-    raise AssertionError("unreachable")
-
-
-def _until_done(call: Callable[[], None], stop: StopSignal) -> None:
-    backoff = Backoff()
-    while not stop.stopped:
-        try:
-            call()
+            self._consumer.commit(offsets=progress.offsets, asynchronous=False)
         except KafkaException as failure:
             error: KafkaError = failure.args[0]
-            if error.fatal() or not error.retriable():
-                raise BrokerError(f"transactions: {error.str()}") from None
-            log.warning("waiting for the transaction coordinator", error=error.str())
-            stop.wait(backoff.next_s())
-        else:
-            return
+            if error.fatal() or is_for_good(error):
+                raise BrokerError(f"offsets: {error.str()}") from None
+            raise NotSettledError(f"offsets: {error.str()}") from None
+
+    def _flush(self) -> int:
+        started_s = time.monotonic()
+        while unsent := self._producer.flush(0.25):
+            waited_s = time.monotonic() - started_s
+            if waited_s > (_FLUSH_ONCE_STOPPED_S if self._stop.stopped else _FLUSH_TIMEOUT_S):
+                break
+        return unsent

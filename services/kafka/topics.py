@@ -21,6 +21,14 @@ log = structlog.get_logger()
 DLQ_SUFFIX = ".dlq"
 _ADMIN_TIMEOUT_S = 15.0
 _HOUR_MS = 3_600_000
+_UNAVAILABLE = {
+    KafkaError._TIMED_OUT,
+    KafkaError._TIMED_OUT_QUEUE,
+    KafkaError._TRANSPORT,
+    KafkaError.REQUEST_TIMED_OUT,
+    KafkaError.NOT_CONTROLLER,
+    KafkaError.THROTTLING_QUOTA_EXCEEDED,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +141,7 @@ def _create(admin: AdminClient, specs: Sequence[TopicSpec]) -> list[str]:
             cause: KafkaError = error.args[0]
             if cause.code() == KafkaError.TOPIC_ALREADY_EXISTS:
                 continue
-            if cause.retriable():
+            if cause.code() in _UNAVAILABLE:
                 raise
             raise BrokerError(f"topic {name} cannot be created: {cause.str()}") from None
         else:

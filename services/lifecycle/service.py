@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import structlog
 from prometheus_client import write_to_textfile
@@ -32,5 +33,12 @@ def running(settings: ServiceSettings, health: Health) -> Iterator[StopSignal]:
             yield stop
         finally:
             if settings.metrics_textfile is not None:
-                write_to_textfile(str(settings.metrics_textfile), REGISTRY)
+                _write_metrics(settings.metrics_textfile)
             log.info("stopped")
+
+
+def _write_metrics(path: Path) -> None:
+    try:
+        write_to_textfile(str(path), REGISTRY)
+    except OSError as error:
+        log.error("metrics are not written", path=str(path), error=str(error))  # noqa: TRY400

@@ -16,12 +16,18 @@ from services.models.align import align_faces, sharpness_of
 from services.models.arcface import ArcFace
 from services.models.devices import candidates
 from services.models.install import InstalledPack, ModelFile, ensure_pack
-from services.models.scrfd import Detections, Image, Scrfd, overlap, suppress
+from services.models.pixels import Image
+from services.models.scrfd import Detections, Scrfd, overlap, suppress
 from services.models.sessions import ModelSession, open_session
 from services.models.settings import ModelSettings
 
 STREAM_SIZES_PX = (640, 160)
-"""The second look costs a twentieth of the first and finds the face that fills the picture."""
+"""A face that fills a square picture is found at 160 in 63 of 63 photos, at 640 in none; the
+second look costs a tenth of the first."""
+
+PADDING_PX = 160
+"""With this much black beside the picture all faces of a clip, those cut off by its edge too, come
+out as from insightface's square (cosine at least 0.999); at 0 a frame costs 3 ms less."""
 
 PHOTO_SIZES_PX = (640, 320, 160)
 
@@ -75,6 +81,7 @@ class FaceAnalyser:
         recogniser: ModelSession,
         *,
         sizes_px: Sequence[int] = STREAM_SIZES_PX,
+        padding_px: int = PADDING_PX,
         min_score: float = MIN_SCORE,
         max_faces: int = MAX_FACES,
     ) -> None:
@@ -87,6 +94,7 @@ class FaceAnalyser:
         self._detector = Scrfd(detector, min_score, _MAX_OVERLAP)
         self._recogniser = ArcFace(recogniser, self.embedding_size)
         self._sizes_px = tuple(sizes_px)
+        self._padding_px = padding_px
         self._max_faces = max_faces
 
     @classmethod
@@ -99,6 +107,7 @@ class FaceAnalyser:
         models_path: Sequence[Path] = (),
         *,
         sizes_px: Sequence[int] = STREAM_SIZES_PX,
+        padding_px: int = PADDING_PX,
         min_score: float = MIN_SCORE,
         max_faces: int = MAX_FACES,
     ) -> FaceAnalyser:
@@ -111,6 +120,7 @@ class FaceAnalyser:
             models_dir: where packs are kept; the user's cache when None.
             models_path: directories that may hold the files already.
             sizes_px: longer sides of the picture at which a stream's frames are looked at.
+            padding_px: black beside the picture at the first of them, see `Scrfd.detect`.
             min_score: detection score from which something is a face, 0 to 1.
             max_faces: most faces taken from one picture, best first.
 
@@ -126,6 +136,7 @@ class FaceAnalyser:
                     open_session(installed.detector, backend, threads),
                     open_session(installed.recogniser, backend, threads),
                     sizes_px=sizes_px,
+                    padding_px=padding_px,
                     min_score=min_score,
                     max_faces=max_faces,
                 )
@@ -149,6 +160,7 @@ class FaceAnalyser:
             settings.models_dir,
             tuple(Path(path) for path in settings.models_path),
             sizes_px=settings.detection_sizes,
+            padding_px=settings.detection_padding,
             min_score=settings.detection_score,
             max_faces=settings.max_faces,
         )
@@ -199,7 +211,7 @@ class FaceAnalyser:
     def _detect(self, images: Sequence[Image]) -> list[Detections]:
         """Faces at the first size, and those filling the picture that only a smaller one shows."""
         first, *others = self._sizes_px
-        found = self._detector.detect(images, first)
+        found = self._detector.detect(images, first, self._padding_px)
         longest_px = max(images[0].shape[:2])
         for size in others:
             for index, extra in enumerate(self._detector.detect(images, size)):

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from services.models.align import CROP_PX
+from services.models.pixels import to_planes, value_table
 from services.models.sessions import ModelSession
 
-_FACES_PER_BATCH_ITEM = 4  # a 112-pixel crop is a small part of the work a frame is
+_FACES_PER_FRAME = 8  # a crop is a twentieth of a frame's pixels
+_SIZE = (CROP_PX, CROP_PX)
+_TABLE = value_table(127.5, 127.5)
 
 
 class ArcFace:
@@ -30,12 +33,10 @@ class ArcFace:
             (N, D) float32, unit length.
         """
         parts = [np.empty((0, self._embedding_size), np.float32)]
-        step = self._session.max_batch * _FACES_PER_BATCH_ITEM
+        step = self._session.max_batch * _FACES_PER_FRAME
         for start in range(0, len(crops), step):
-            blob = cv2.dnn.blobFromImages(
-                crops[start : start + step], 1 / 127.5, mean=(127.5, 127.5, 127.5), swapRB=True
-            )
-            parts.append(self._session.run(np.asarray(blob, np.float32))[0])
+            planes = to_planes(crops[start : start + step], _TABLE, _SIZE, _SIZE)
+            parts.append(self._session.run(planes)[0])
         raw = np.concatenate(parts)
         length = np.sqrt(np.einsum("nd,nd->n", raw, raw))[:, np.newaxis]
         return np.asarray(raw / np.maximum(length, 1e-12), np.float32)

@@ -1,4 +1,4 @@
-"""Bring one file from one place, by whatever carries it: a wheel, a zip or a plain address."""
+"""Bring one file from one place: out of a wheel, a source distribution, a zip, or as it is."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import importlib.util
 import shutil
 import subprocess
 import sys
+import tarfile
 import urllib.error
 import urllib.request
 import zipfile
@@ -53,16 +54,12 @@ class Fetcher:
         if place.member is None:
             shutil.copyfile(archive, target)
             return
+        extract = _from_tar if place.sdist_sha256 is not None else _from_zip
         try:
-            with zipfile.ZipFile(archive) as opened:
-                info = opened.getinfo(place.member)
-                if info.file_size > MAX_ARCHIVE_BYTES:
-                    raise FetchError(f"{place.member} is {info.file_size} bytes")
-                with opened.open(info) as source, target.open("wb") as sink:
-                    shutil.copyfileobj(source, sink, _CHUNK_BYTES)
+            extract(archive, place.member, target)
         except KeyError:
             raise FetchError(f"{place.member} is not in it") from None
-        except (zipfile.BadZipFile, OSError) as error:
+        except (zipfile.BadZipFile, tarfile.TarError, OSError) as error:
             raise FetchError(str(error)) from error
 
     def _archive(self, place: Place) -> Path:
@@ -79,10 +76,10 @@ class Fetcher:
 
     def _download(self, place: Place) -> Path:
         target = self._folder / str(len(self._archives))
-        log.info("downloading model files", source=place.archive)
+        log.info("downloading", source=place.archive)
         with _progress(place.archive) as report:
             if place.pypi is not None:
-                return _pip_download(place.pypi, target, report)
+                return _pip_download(place.pypi, place.sdist_sha256, target, report)
             _http_download(str(place.url), target, report)
             return target
 
@@ -91,14 +88,44 @@ Report = Callable[[int, int | None], None]
 """Bytes so far, bytes in all when known."""
 
 
-def _pip_download(requirement: str, folder: Path, report: Report) -> Path:
+def _from_zip(archive: Path, member: str, target: Path) -> None:
+    with zipfile.ZipFile(archive) as opened:
+        info = opened.getinfo(member)
+        _check_size(member, info.file_size)
+        with opened.open(info) as source, target.open("wb") as sink:
+            shutil.copyfileobj(source, sink, _CHUNK_BYTES)
+
+
+def _from_tar(archive: Path, member: str, target: Path) -> None:
+    with tarfile.open(archive) as opened:
+        info = opened.getmember(member)
+        _check_size(member, info.size)
+        source = opened.extractfile(info) if info.isfile() else None
+        if source is None:
+            raise FetchError(f"{member} is not a file")
+        with source, target.open("wb") as sink:
+            shutil.copyfileobj(source, sink, _CHUNK_BYTES)
+
+
+def _check_size(member: str, size_bytes: int) -> None:
+    if size_bytes > MAX_ARCHIVE_BYTES:
+        raise FetchError(f"{member} is {size_bytes} bytes")
+
+
+def _pip_download(requirement: str, sdist_sha256: str | None, folder: Path, report: Report) -> Path:
     if importlib.util.find_spec("pip") is None:
         raise FetchError("pip is not installed in this environment")
     folder.mkdir()
+    if sdist_sha256 is None:
+        what = ["--only-binary", ":all:", requirement]
+    else:
+        # Given so, pip compares the hash before it runs anything of the archive.
+        pinned = folder / "requirement.txt"
+        pinned.write_text(f"{requirement} --hash=sha256:{sdist_sha256}\n", encoding="utf-8")
+        what = ["--no-binary", requirement.partition("==")[0], "--requirement", str(pinned)]
     command = [
         *(sys.executable, "-m", "pip", "download", "--quiet", "--no-input", "--no-deps"),
-        *("--only-binary", ":all:", "--disable-pip-version-check"),
-        *("--dest", str(folder), requirement),
+        *("--disable-pip-version-check", "--dest", str(folder), *what),
     ]
     process = subprocess.Popen(  # noqa: S603 - our own interpreter, arguments from the registry
         command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
@@ -116,11 +143,11 @@ def _pip_download(requirement: str, folder: Path, report: Report) -> Path:
         if process.poll() is None:
             process.kill()
             process.communicate()
-    wheels = list(folder.glob("*.whl"))
-    if process.returncode or len(wheels) != 1:
+    archives = list(folder.glob("*.whl" if sdist_sha256 is None else "*.tar.gz"))
+    if process.returncode or len(archives) != 1:
         lines = [line for line in errors.splitlines() if line.startswith("ERROR")]
         raise FetchError(lines[-1] if lines else f"pip exited with {process.returncode}")
-    return wheels[0]
+    return archives[0]
 
 
 def _http_download(url: str, target: Path, report: Report) -> None:

@@ -19,10 +19,10 @@ from services.errors import ModelError
 from services.models.digests import sha256_of
 from services.models.fetch import Fetcher, FetchError
 from services.models.packs import ROLES, Pack, PackFile, Place, Role, get_pack
-from services.models.rewrite import rewrite_recogniser
+from services.models.rewrite import best_form, rewrite_recogniser
 
 MANIFEST = "manifest.json"
-_FORMAT = 1
+_FORMAT = 2  # raised when a rewrite changes, so that packs are prepared anew
 _SCRATCH = ".pull-"
 
 log = structlog.get_logger()
@@ -44,7 +44,7 @@ class InstalledFile:
     Attributes:
         published: what it is called upstream, and its digest.
         path: the file as published.
-        fast_path: the same network rewritten for ONNX Runtime; `path` when there is nothing to do.
+        fast_path: the same network rewritten for ONNX Runtime on a CPU, or `path`.
     """
 
     published: ModelFile
@@ -288,7 +288,7 @@ def _prepare(file: PackFile, folder: Path, scratch: Path) -> _ManifestFile:
     fast_name, fast_sha256 = file.name, file.sha256
     if file.role == "recogniser":
         rewritten = scratch / f"{Path(file.name).stem}.fast.onnx"
-        if rewrite_recogniser(folder / file.name, rewritten):
+        if rewrite_recogniser(folder / file.name, rewritten, best_form()):
             fast_name, fast_sha256 = rewritten.name, sha256_of(rewritten)
             _land(rewritten, folder / fast_name)
     return _ManifestFile(

@@ -22,9 +22,15 @@ class _Entry(BaseModel):
 
 
 class Place(_Entry):
-    """Where one file can be had: a wheel (`pypi` and `member`), a zip, or the file (`url`)."""
+    """Where one file can be had: a wheel (`pypi` and `member`), a zip, or the file (`url`).
+
+    Attributes:
+        sdist_sha256: the member is in the source distribution, whose SHA-256 (hex) this is. pip
+            runs a source distribution's build script to learn its name, so it must be pinned.
+    """
 
     pypi: str | None = Field(None, pattern=r"^[A-Za-z0-9._-]+==[A-Za-z0-9._+!-]+$")
+    sdist_sha256: str | None = Field(None, pattern=r"^[0-9a-f]{64}$")
     url: str | None = Field(None, pattern=r"^https?://")
     member: str | None = None
 
@@ -34,6 +40,8 @@ class Place(_Entry):
             raise ValueError("a place is either `pypi` or `url`")
         if self.pypi is not None and self.member is None:
             raise ValueError("`pypi` needs the `member` inside the wheel")
+        if self.pypi is None and self.sdist_sha256 is not None:
+            raise ValueError("`sdist_sha256` needs `pypi`")
         return self
 
     @property

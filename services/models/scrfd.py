@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from services.models.pixels import Image, to_planes, value_table
 from services.models.sessions import ModelSession, Tensor
-
-Image = NDArray[np.uint8]
-"""(H, W, 3) uint8, BGR."""
 
 _STRIDES = (8, 16, 32)
 _ANCHORS_PER_CELL = 2
 _MAX_CANDIDATES = 2000
+_INPUT_MULTIPLE_PX = 32
+_TABLE = value_table(127.5, 128)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,28 +63,35 @@ class Scrfd:
         self._min_score = min_score
         self._max_overlap = max_overlap
 
-    def detect(self, images: Sequence[Image], longest_px: int) -> list[Detections]:
+    def detect(
+        self, images: Sequence[Image], longest_px: int, padding_px: int = 0
+    ) -> list[Detections]:
         """Find faces in pictures of one size.
 
         Args:
             images: (H, W, 3) uint8 BGR each, all of one size.
             longest_px: the network sees pictures whose longer side is this many pixels.
+            padding_px: black to add right and below, up to a square, beyond what fills blocks of
+                32 pixels. A face cut off by the picture's lower edge looks different to the
+                network with black there than with nothing.
         """
         found: list[Detections] = []
         step = self._session.max_batch
         for start in range(0, len(images), step):
-            found += self._detect_batch(images[start : start + step], longest_px)
+            found += self._detect_batch(images[start : start + step], longest_px, padding_px)
         return found
 
-    def _detect_batch(self, images: Sequence[Image], longest_px: int) -> list[Detections]:
+    def _detect_batch(
+        self, images: Sequence[Image], longest_px: int, padding_px: int
+    ) -> list[Detections]:
         height, width = images[0].shape[:2]
         scale = longest_px / max(height, width)
         size = (max(1, int(width * scale)), max(1, int(height * scale)))
-        batch = _to_input(images, size)
+        square = _in_blocks(longest_px)
+        padded_width, padded_height = (min(_in_blocks(side + padding_px), square) for side in size)
+        batch = to_planes(images, _TABLE, size, (padded_width, padded_height))
         outputs = self._session.run(batch)
-        if outputs[0].ndim == 2 and len(images) > 1:  # an export without a batch dimension
-            each = [self._session.run(one[np.newaxis]) for one in batch]
-            outputs = [np.stack(level) for level in zip(*each, strict=True)]
+        # The exports of the upstream release leave the batch dimension out.
         levels = [output if output.ndim == 3 else output[np.newaxis] for output in outputs]
         back = np.array([width / size[0], height / size[1]], np.float32)
         return self._decode(levels, batch.shape[3], len(images), back)
@@ -125,6 +131,10 @@ class Scrfd:
         ]
 
 
+def _in_blocks(side_px: int) -> int:
+    return -(-side_px // _INPUT_MULTIPLE_PX) * _INPUT_MULTIPLE_PX
+
+
 def suppress(faces: Detections, max_overlap: float) -> Detections:
     """Keep the best of every group of boxes that overlap more than `max_overlap`."""
     order = np.argsort(-faces.scores, kind="stable")[:_MAX_CANDIDATES]
@@ -145,23 +155,3 @@ def overlap(box: NDArray[np.float32], boxes: NDArray[np.float32]) -> NDArray[np.
     areas = np.prod(np.maximum(boxes[:, 2:] - boxes[:, :2], 0), axis=1)
     own = np.prod(np.maximum(box[2:] - box[:2], 0))
     return np.asarray(shared / np.maximum(own + areas - shared, 1e-6), np.float32)
-
-
-def _to_input(images: Sequence[Image], size: tuple[int, int]) -> Tensor:
-    """Scale pictures to `size` (width, height) and pad right and below to multiples of 32.
-
-    Returns:
-        (B, 3, H, W) float32, RGB, about -1 to 1.
-    """
-    width, height = size
-    padded = np.zeros((-(-height // 32) * 32, -(-width // 32) * 32, 3), np.uint8)
-    pictures = []
-    for image in images:
-        canvas = padded if len(images) == 1 else padded.copy()
-        if image.shape[:2] == (height, width):
-            canvas[:height, :width] = image
-        else:
-            cv2.resize(image, (width, height), dst=canvas[:height, :width])
-        pictures.append(canvas)
-    blob = cv2.dnn.blobFromImages(pictures, 1 / 128, mean=(127.5, 127.5, 127.5), swapRB=True)
-    return np.asarray(blob, np.float32)

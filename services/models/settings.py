@@ -45,6 +45,13 @@ class ModelSettings(ServiceSettings):
         description="Longer side, pixels, at which a frame is looked at; each further, smaller size"
         " adds only faces that fill the picture.",
     )
+    detection_padding: int = Field(
+        160,
+        ge=0,
+        le=4096,
+        description="Black added right and below at the first detection size, pixels, up to a"
+        " square; 0 is faster, and less sure of faces that the picture's edge cuts off.",
+    )
     detection_score: float = Field(
         0.5, ge=0.05, le=0.99, description="Detection score from which something is a face."
     )

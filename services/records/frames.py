@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, Message
 
@@ -14,6 +14,7 @@ from services.records.facestream_pb2 import FrameRef
 
 _CAMERA = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.-]")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MAX_SEQ = 2**63 - 1
 _MAX_SIDE_PX = 65_535
 LIVE = "live:"
@@ -85,18 +86,14 @@ def from_message(message: Message, size: tuple[int, int]) -> FrameMeta:
         size: width and height in pixels, read from the JPEG: they win over the headers.
 
     Raises:
-        RecordError: `bad-header` when a header that is there makes no sense.
+        RecordError: `bad-header` when a header that is there makes no sense, `bad-timestamp`
+            when the record's own time has to do and does not.
     """
     headers = h.read_headers(message)
-    camera = h.text(headers, "camera")
-    if camera is None:
-        camera = _camera_from_key(message.key())
-    elif not valid_camera_name(camera):
-        raise RecordError("bad-header", f"header camera={camera!r} is not a camera name")
     seq = h.integer(headers, "seq", highest=_MAX_SEQ)
     offset = message.offset()
     return FrameMeta(
-        camera=camera,
+        camera=camera_of(message),
         session=h.text(headers, "session", longest=64) or "",
         seq=seq if seq is not None else (offset or 0),
         captured_at=captured_at(message),
@@ -106,21 +103,43 @@ def from_message(message: Message, size: tuple[int, int]) -> FrameMeta:
     )
 
 
+def camera_of(message: Message) -> str:
+    """The camera a raw frame is of: its header, else its key, else `unknown`.
+
+    Raises:
+        RecordError: `bad-header` when the header is no camera name.
+    """
+    camera = h.text(h.read_headers(message), "camera")
+    if camera is None:
+        return _camera_from_key(message.key())
+    if not valid_camera_name(camera):
+        raise RecordError("bad-header", f"header camera={camera!r} is not a camera name")
+    return camera
+
+
 def captured_at(message: Message) -> datetime:
     """When the frame was taken, UTC; the record's own time where no header says.
 
     Raises:
-        RecordError: `bad-header` when the header is no time.
+        RecordError: `bad-header` when the header is no time, `bad-timestamp` when there is none
+            and the record's own is impossible.
     """
     return h.timestamp(h.read_headers(message), "captured-at") or record_time(message)
 
 
 def record_time(message: Message) -> datetime:
-    """The record's own timestamp, UTC; now where the broker kept none."""
+    """The record's own timestamp, UTC; now where the broker kept none.
+
+    Raises:
+        RecordError: `bad-timestamp` when it is outside the years 1 to 9999.
+    """
     kind, milliseconds = message.timestamp()
     if kind == TIMESTAMP_NOT_AVAILABLE:
         return datetime.now(UTC)
-    return datetime.fromtimestamp(milliseconds / 1000, UTC)
+    try:
+        return _EPOCH + timedelta(milliseconds=milliseconds)
+    except OverflowError:
+        raise RecordError("bad-timestamp", f"{milliseconds} ms since 1970") from None
 
 
 def to_ref(meta: FrameMeta, message: Message) -> FrameRef:
@@ -150,9 +169,11 @@ def from_ref(ref: FrameRef) -> FrameMeta:
         raise RecordError("bad-frame-ref", "the frame names no valid camera")
     if ref.seq > _MAX_SEQ or not (0 < ref.width <= _MAX_SIDE_PX and 0 < ref.height <= _MAX_SIDE_PX):
         raise RecordError("bad-frame-ref", f"impossible seq or size of a frame of {ref.camera}")
+    if not ref.HasField("captured_at"):
+        raise RecordError("bad-frame-ref", f"a frame of {ref.camera} without a time")
     try:
         moment = ref.captured_at.ToDatetime(UTC)
-    except ValueError:
+    except (ValueError, OverflowError):
         raise RecordError("bad-frame-ref", f"impossible time of a frame of {ref.camera}") from None
     return FrameMeta(
         camera=ref.camera,

@@ -11,11 +11,33 @@ from services.errors import RecordError
 
 Headers = list[tuple[str, bytes]]
 
+_UNREADABLE = "unreadable-headers"
+
+
+def pairs(message: Message) -> list[tuple[str, bytes | None]]:
+    """Headers of a message as they were sent; one called `unreadable-headers` where none can be.
+
+    Nothing else may ask a message for its headers: where a name is not UTF-8, confluent-kafka
+    raises once and from then on hands out a null pointer.
+    """
+    try:
+        found = message.headers()
+    except (UnicodeDecodeError, SystemError):
+        message.set_headers([(_UNREADABLE, b"a header name is not UTF-8")])
+        found = message.headers()
+    return list(cast("list[tuple[str, bytes | None]]", found or []))
+
 
 def read_headers(message: Message) -> dict[str, bytes]:
-    """Headers of a message by name; of a repeated name the last counts, as in Kafka itself."""
-    pairs = cast("list[tuple[str, bytes | None]]", message.headers() or [])
-    return {name: value for name, value in pairs if value is not None}
+    """Headers of a message by name; of a repeated name the last counts, as in Kafka itself.
+
+    Raises:
+        RecordError: `bad-header` when a name is not UTF-8.
+    """
+    found = {name: value for name, value in pairs(message) if value is not None}
+    if _UNREADABLE in found:
+        raise RecordError("bad-header", "a header name is not UTF-8")
+    return found
 
 
 def text(headers: dict[str, bytes], name: str, *, longest: int = 256) -> str | None:
@@ -60,11 +82,11 @@ def timestamp(headers: dict[str, bytes], name: str) -> datetime | None:
         return None
     try:
         moment = datetime.fromisoformat(value)
-    except ValueError:
+        if moment.tzinfo is None:
+            raise RecordError("bad-header", f"header {name}={value!r} has no offset from UTC")
+        return moment.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise RecordError("bad-header", f"header {name}={value!r} is not RFC 3339") from None
-    if moment.tzinfo is None:
-        raise RecordError("bad-header", f"header {name}={value!r} has no offset from UTC")
-    return moment.astimezone(UTC)
 
 
 def rfc3339(moment: datetime) -> str:

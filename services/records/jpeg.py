@@ -17,6 +17,8 @@ _SOF = {0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 
 _EOI, _SOS = 0xD9, 0xDA
 _EOI_BYTES = b"\xff\xd9"
 _TAIL_BYTES = 512
+_SOS_BYTES = b"\xff\xda"
+_MAX_SCANS = 100
 
 
 def jpeg_size(data: bytes) -> tuple[int, int]:
@@ -69,7 +71,8 @@ def check_jpeg(data: bytes, *, max_bytes: int, max_pixels: int) -> tuple[int, in
         Width and height in pixels.
 
     Raises:
-        RecordError: `too-many-bytes`, `too-many-pixels`, `truncated-jpeg`, or as `jpeg_size`.
+        RecordError: `too-many-bytes`, `too-many-pixels`, `too-many-scans`, `truncated-jpeg`, or
+            as `jpeg_size`.
     """
     if len(data) > max_bytes:
         raise RecordError("too-many-bytes", f"{len(data)} bytes, allowed {max_bytes}")
@@ -82,6 +85,9 @@ def check_jpeg(data: bytes, *, max_bytes: int, max_pixels: int) -> tuple[int, in
     # pad after the end marker, hence the tail.
     if _EOI_BYTES not in data[-_TAIL_BYTES:]:
         raise RecordError("truncated-jpeg", f"{len(data)} bytes without an end marker")
+    # Each scan of a progressive JPEG goes over the whole picture, and may take but a few bytes.
+    if (scans := data.count(_SOS_BYTES)) > _MAX_SCANS:
+        raise RecordError("too-many-scans", f"{scans} scans, allowed {_MAX_SCANS}")
     return width, height
 
 

@@ -8,6 +8,7 @@ from google.protobuf.message import DecodeError, Message
 
 from services.errors import RecordError
 from services.records import frames
+from services.records.faces import check_faces
 from services.records.facestream_pb2 import DetectedFace, ProcessedFrame
 
 _M = TypeVar("_M", ProcessedFrame, DetectedFace)
@@ -30,18 +31,22 @@ def parse_processed(value: bytes | None) -> ProcessedFrame:
     """Read a record of `frames.processed`.
 
     Raises:
-        RecordError: `empty`, `not-protobuf` or `bad-frame-ref`.
+        RecordError: `empty`, `not-protobuf`, `bad-frame-ref` or `bad-face`.
     """
-    return _parse(ProcessedFrame, value)
+    record = _parse(ProcessedFrame, value)
+    check_faces(record.faces)
+    return record
 
 
 def parse_detected(value: bytes | None) -> DetectedFace:
     """Read a record of `faces.detected`.
 
     Raises:
-        RecordError: `empty`, `not-protobuf` or `bad-frame-ref`.
+        RecordError: `empty`, `not-protobuf`, `bad-frame-ref` or `bad-face`.
     """
-    return _parse(DetectedFace, value)
+    record = _parse(DetectedFace, value)
+    check_faces([record.face])
+    return record
 
 
 def _name(record: Message) -> str:

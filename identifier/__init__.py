@@ -1,0 +1,1 @@
+"""The identifier: frames in capture order, faces against the gallery, names out."""

@@ -1,0 +1,1 @@
+"""The REST API: enrolling people while frames are being matched."""

@@ -1,0 +1,1 @@
+"""The gallery: people, their reference photos, and what each recogniser made of them."""

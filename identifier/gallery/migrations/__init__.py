@@ -1,0 +1,1 @@
+"""How the gallery's tables came to be: alembic's scripts, run at every start."""

@@ -1,0 +1,1 @@
+"""One module per change, oldest first; a change that was released is never edited."""

@@ -1,0 +1,155 @@
+"""PEOPLE_DIR: reference photos in a folder, looked at every second, whatever it is mounted from.
+
+`<name>/*.jpg|png` and `<name>.jpg|png`. What appears is enrolled, what disappears is removed.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+from sqlalchemy.exc import DBAPIError
+
+from identifier.people import People
+from services.errors import ModelError, RecordError
+from services.lifecycle.health import Health
+
+log = structlog.get_logger()
+
+_SUFFIXES = (".jpg", ".jpeg", ".png")
+_Stamp = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    stamp: _Stamp
+    slug: str  # empty when it was refused
+    sha256: str
+
+
+class PeopleDir:
+    """Keeps the gallery as the folder has it, on a thread of its own.
+
+    Photos that were uploaded stay whatever happens in the folder. A folder that is not there (a
+    mount that comes later) removes nobody.
+
+    The service is ready (part `people-dir`) once the folder has been read through.
+
+    Args:
+        folder: PEOPLE_DIR.
+        people: where photos go.
+        health: told whether the folder can be read.
+        max_bytes: files above are refused without being read.
+        poll_s: seconds between two looks.
+    """
+
+    def __init__(
+        self, folder: Path, people: People, health: Health, *, max_bytes: int, poll_s: float
+    ) -> None:
+        health.ready("people-dir", ok=False, detail="not read yet")
+        self._health = health
+        self._folder = folder.absolute()
+        self._people = people
+        self._max_bytes = max_bytes
+        self._poll_s = poll_s
+        self._seen: dict[str, _Seen] = {}
+        self._complaint = ""
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="people-dir", daemon=True)
+
+    def start(self) -> None:
+        """Begin to watch."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Watch no more; a photo in hand is finished."""
+        self._end.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def look(self) -> None:
+        """Bring the gallery up to what lies in the folder now.
+
+        Raises:
+            OSError: the folder cannot be listed.
+            ModelError: the models cannot be had.
+            DBAPIError: the database is away.
+        """
+        present = self._present()
+        for path, stamp in present.items():
+            if self._end.is_set():
+                return
+            if path not in self._seen or self._seen[path].stamp != stamp:
+                self._enrol(path, stamp)
+        self._seen = {path: seen for path, seen in self._seen.items() if path in present}
+        self._remove_what_is_gone()
+
+    def _watch(self) -> None:
+        while True:
+            try:
+                self.look()
+            except (OSError, ModelError, DBAPIError) as error:
+                self._complain(str(error).split("\n")[0])
+            else:
+                self._complaint = ""
+                self._health.ready("people-dir", ok=True, detail=f"{len(self._seen)} photos")
+            if self._end.wait(self._poll_s):
+                return
+
+    def _complain(self, why: str) -> None:
+        if why != self._complaint:
+            log.warning("PEOPLE_DIR cannot be read now", folder=str(self._folder), why=why)
+        self._complaint = why
+        self._health.ready("people-dir", ok=False, detail=why)
+
+    def _present(self) -> dict[str, _Stamp]:
+        """Every photo by its path in the folder, with modification time (ns) and size (bytes)."""
+        found: dict[str, _Stamp] = {}
+        for entry in sorted(self._folder.iterdir()):
+            if entry.name.startswith("."):
+                continue
+            files = sorted(entry.iterdir()) if entry.is_dir() else [entry]
+            for file in files:
+                if file.suffix.lower() in _SUFFIXES and not file.name.startswith("."):
+                    try:
+                        status = file.stat()
+                    except FileNotFoundError:
+                        continue
+                    if file.is_file():
+                        path = file.relative_to(self._folder).as_posix()
+                        found[path] = (status.st_mtime_ns, status.st_size)
+        return found
+
+    def _enrol(self, path: str, stamp: _Stamp) -> None:
+        name = Path(path).parent.as_posix() if "/" in path else Path(path).stem
+        slug = sha256 = ""
+        try:
+            data = self._read(path)
+            enrolled = self._people.enrol(name, data, folder=str(self._folder), path=path)
+        except RecordError as error:
+            log.warning("photo not enrolled", photo=path, reason=error.reason, why=str(error))
+        except FileNotFoundError:
+            return
+        else:
+            slug, sha256 = enrolled.person.slug, enrolled.photo.sha256
+            if enrolled.added:
+                log.info("photo enrolled", photo=path, person=slug)
+        self._seen[path] = _Seen(stamp, slug, sha256)
+
+    def _read(self, path: str) -> bytes:
+        with (self._folder / path).open("rb") as file:
+            return file.read(self._max_bytes + 1)  # one too many is refused as too large
+
+    def _remove_what_is_gone(self) -> None:
+        kept = {(seen.slug, seen.sha256) for seen in self._seen.values()}
+        gone = [
+            photo
+            for photo in self._people.store.folder_photos(str(self._folder))
+            if (photo.slug, photo.sha256) not in kept
+        ]
+        if gone:
+            self._people.remove_folder_photos([photo.id for photo in gone])
+            for photo in gone:
+                log.info("photo removed, its file is gone", photo=photo.path)

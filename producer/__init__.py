@@ -1,0 +1,1 @@
+"""The producer: frames from cameras, videos and pictures into `frames.raw`."""

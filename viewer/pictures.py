@@ -1,0 +1,118 @@
+"""A frame to show: its JPEG as it came, who is in it, and what has been drawn of it so far."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import unicodedata
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from services.records.facestream_pb2 import IdentifiedFace, IdentifiedFrame
+from services.records.frames import from_ref
+
+_MAX_NAME = 64
+_MAX_FACES = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """One face to draw.
+
+    Attributes:
+        box: x, y, width, height; pixels in the frame, finite.
+        person: slug, empty for an unknown face.
+        name: as the user wrote it, without control characters.
+        similarity: cosine to the best reference, -1 to 1.
+    """
+
+    box: tuple[float, float, float, float]
+    person: str
+    name: str
+    similarity: float
+
+
+@dataclass(frozen=True, slots=True)
+class Rendering:
+    """A frame as browsers get it; encoded once, sent to all.
+
+    Attributes:
+        jpeg: the file.
+        part: the same as one part of a multipart stream, closing boundary included.
+    """
+
+    jpeg: bytes = field(repr=False)
+    part: bytes = field(repr=False)
+
+
+@dataclass(slots=True, eq=False)
+class Picture:
+    """The newest frame of a camera.
+
+    Attributes:
+        camera: its name.
+        session: UUID of the producer's start, empty where there is none.
+        seq: number of the frame in its session.
+        captured_at: UTC.
+        size: width and height in pixels.
+        marks: the faces.
+        jpeg: the frame as it lies in the log.
+        late: released after a later frame of its camera: not to be shown.
+        sent: whether any browser got it yet.
+        renderings: what was drawn of it, by width and caption; belongs to the painter.
+    """
+
+    camera: str
+    session: str
+    seq: int
+    captured_at: datetime
+    size: tuple[int, int]
+    marks: tuple[Mark, ...] = field(repr=False)
+    jpeg: bytes = field(repr=False)
+    late: bool = False
+    sent: bool = field(default=False, repr=False)
+    renderings: dict[tuple[int, str], asyncio.Future[Rendering]] = field(
+        default_factory=dict, repr=False
+    )
+
+    def follows(self, shown: Picture) -> bool:
+        """Whether it may be shown after `shown`: time never runs backwards on a screen."""
+        if self.session and self.session == shown.session:
+            return self.seq > shown.seq
+        return self.captured_at >= shown.captured_at
+
+
+def picture_of(identified: IdentifiedFrame, jpeg: bytes) -> Picture:
+    """Make a picture of a record of `faces.identified`.
+
+    Raises:
+        RecordError: the frame names no camera, no time or no size.
+    """
+    meta = from_ref(identified.frame)
+    return Picture(
+        camera=meta.camera,
+        session=meta.session,
+        seq=meta.seq,
+        captured_at=meta.captured_at.astimezone(UTC),
+        size=(meta.width, meta.height),
+        marks=tuple(mark for face in identified.faces[:_MAX_FACES] if (mark := _mark(face))),
+        jpeg=jpeg,
+        late=identified.late,
+    )
+
+
+def printable(name: str) -> str:
+    """A name as one line of text: no control or direction-override characters, 64 at most."""
+    kept = "".join(
+        " " if c.isspace() else c for c in name if c.isspace() or unicodedata.category(c)[0] != "C"
+    ).strip()
+    return kept if len(kept) <= _MAX_NAME else kept[: _MAX_NAME - 1] + "…"
+
+
+def _mark(face: IdentifiedFace) -> Mark | None:
+    box = (face.box.x, face.box.y, face.box.width, face.box.height)
+    if not all(math.isfinite(number) for number in box) or box[2] <= 0 or box[3] <= 0:
+        return None
+    person = printable(face.person)
+    similarity = face.similarity if math.isfinite(face.similarity) else 0.0
+    return Mark(box, person, printable(face.name) or person, similarity)

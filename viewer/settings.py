@@ -1,0 +1,99 @@
+"""What the viewer can be told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar, Self
+
+from pydantic import Field, SecretStr, model_validator
+
+from services.kafka.settings import KafkaSettings
+from services.settings import CommaSeparated
+
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+class ViewerSettings(KafkaSettings):
+    """Settings of `facestream viewer`."""
+
+    service_name: ClassVar[str] = "viewer"
+    summary: ClassVar[str] = (
+        "Serve the page: every camera live with boxes and names, and one stream per person."
+    )
+
+    viewer_host: str = Field(
+        "127.0.0.1",
+        min_length=1,
+        description="Address to listen on. Whoever reaches it sees every camera.",
+    )
+    viewer_port: int = Field(5010, ge=0, le=65535, description="Port; 0 takes any free one.")
+    allowed_hosts: CommaSeparated = Field(
+        (),
+        description="Host names a browser may ask for, `a,b`; unset, a loopback address answers "
+        "to its own names alone and any other address to all.",
+    )
+    topics: CommaSeparated = Field(
+        (),
+        description="Topics to show, `a,b`; unset, the value of `TOPIC_IDENTIFIED`. The topic of "
+        "one person (`faces.person.sam`) shows that person alone.",
+    )
+    identifier_url: str | None = Field(
+        None,
+        pattern=r"^https?://[^\s@]+$",
+        description="Address of the identifier's API, for the list of enrolled people; unset, "
+        "people appear once they are seen.",
+    )
+    identifier_token: SecretStr | None = Field(
+        None, description="Token for that API, where it asks for one."
+    )
+    stale_after_s: float = Field(
+        2.0,
+        ge=0.5,
+        le=600,
+        description="A camera silent for this long (s) is shown as having no signal.",
+    )
+    forget_after_h: float = Field(
+        24, gt=0, le=8_760, description="A camera or person not seen for this long (h) is left out."
+    )
+    jpeg_quality: int = Field(82, ge=1, le=100, description="JPEG quality of drawn frames.")
+    max_side: int = Field(
+        1_920, ge=160, le=16_384, description="Longest side (pixels) of a frame sent to a browser."
+    )
+    max_frame_pixels: int = Field(
+        50_000_000, ge=4_096, le=1_000_000_000, description="Largest picture (pixels) to decode."
+    )
+    fps_limit: float = Field(
+        0, ge=0, le=240, description="Most frames/s per camera and browser; 0 sends them all."
+    )
+    max_streams: int = Field(
+        2_000, ge=1, le=100_000, description="Most streams open at once; more are answered 503."
+    )
+    draw_threads: int = Field(2, ge=1, le=64, description="Threads that draw and encode frames.")
+    label_font: Path | None = Field(
+        None,
+        description="TrueType font for names in scripts that the built-in one lacks (it has "
+        "Latin, Cyrillic, Greek, Hebrew, Chinese, Japanese and Korean).",
+    )
+
+    @model_validator(mode="after")
+    def _font_is_there(self) -> Self:
+        if self.label_font is not None and not self.label_font.is_file():
+            raise ValueError(f"LABEL_FONT={self.label_font}: no such file")
+        return self
+
+    @property
+    def shown_topics(self) -> tuple[str, ...]:
+        """The topics to read."""
+        return self.topics or (self.topic_identified,)
+
+    @property
+    def loopback_only(self) -> bool:
+        """Whether only this machine can reach the page."""
+        return self.viewer_host in _LOOPBACK or self.viewer_host.startswith("127.")
+
+    @property
+    def host_names(self) -> frozenset[str] | None:
+        """Host names to answer to, lower case; None for any."""
+        if self.allowed_hosts:
+            return frozenset(name.lower() for name in self.allowed_hosts)
+        return frozenset((*_LOOPBACK, self.viewer_host.lower())) if self.loopback_only else None

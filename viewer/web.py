@@ -1,0 +1,89 @@
+"""The whole site as one ASGI application: streams by themselves, pages through Flask."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+import structlog
+from a2wsgi import WSGIMiddleware
+from flask import Flask
+
+from viewer.asgi import App, Event, Headers, Receive, Scope, Send, answer
+from viewer.streams import Streams
+
+log = structlog.get_logger()
+
+_PAGE_THREADS = 8
+# Streams and snapshots may be shown by other sites' pages (a dashboard); nothing else may.
+_SHARED = ("/stream/", "/snapshot/")
+_HEADERS: Headers = [
+    (
+        b"content-security-policy",
+        b"default-src 'none'; img-src 'self' blob:; script-src 'self'; style-src 'self'; "
+        b"connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; "
+        b"frame-ancestors 'none'",
+    ),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-frame-options", b"DENY"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"permissions-policy", b"camera=(), microphone=(), geolocation=()"),
+]
+
+
+class Site:
+    """Checks the host and the method, adds security headers, and hands on.
+
+    Args:
+        streams: the moving part.
+        pages: the rest.
+        host_names: names a request may be for, lower case; None for any. Without the check a
+            site elsewhere could let its own name point here and read the cameras (DNS rebinding).
+    """
+
+    def __init__(self, streams: Streams, pages: Flask, host_names: frozenset[str] | None) -> None:
+        self._streams = streams
+        # a2wsgi types the WSGI and ASGI callables more narrowly than either standard.
+        self._pages: App = WSGIMiddleware(pages, workers=_PAGE_THREADS)  # type: ignore[arg-type, assignment]
+        self._host_names = host_names
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            raise NotImplementedError(f"no {scope['type']} here")
+        send = _with_headers(send, shared=scope["path"].startswith(_SHARED))
+        if not self._host_allowed(scope):
+            await answer(send, 421, b"this host name is not served here: see ALLOWED_HOSTS\n")
+        elif self._streams.find(scope["path"]) is None:
+            await self._pages(scope, receive, send)
+        elif scope["method"] != "GET":
+            await answer(send, 405, b"GET only\n", headers=[(b"allow", b"GET")])
+        else:
+            try:
+                await self._streams(scope, receive, send)
+            except TimeoutError:
+                log.info("a browser took nothing for a while and was let go", path=scope["path"])
+
+    def _host_allowed(self, scope: Scope) -> bool:
+        if self._host_names is None:
+            return True
+        given = [value for name, value in scope["headers"] if name == b"host"]
+        if len(given) != 1:
+            return False
+        try:
+            host = urlsplit(f"//{given[0].decode('latin-1')}").hostname
+        except ValueError:
+            return False
+        return host is not None and host in self._host_names
+
+
+def _with_headers(send: Send, *, shared: bool) -> Send:
+    resource = b"cross-origin" if shared else b"same-origin"
+
+    async def sending(event: Event) -> None:
+        if event["type"] == "http.response.start":
+            extra = [*_HEADERS, (b"cross-origin-resource-policy", resource)]
+            event = {**event, "headers": [*event["headers"], *extra]}
+        await send(event)
+
+    return sending
