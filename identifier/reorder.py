@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
 
+from identifier.handover import Marks
 from identifier.progress import RawProgress
 from identifier.sequence import Order, Released, Sequence
 
@@ -119,6 +120,19 @@ class Reorderer(Generic[T]):
         times = [at for lane in self._lanes.values() if (at := lane.due_at_s) is not None]
         return max(0.0, min(times) - self._clock()) if times else None
 
+    def marks(self, partition: int) -> list[tuple[str, str, int]]:
+        """Camera, session and next number of a partition's cameras, the last heard first."""
+        return [
+            (where[1], *mark)
+            for where, lane in reversed(self._lanes.items())
+            if where[0] == partition and (mark := lane.mark) is not None
+        ]
+
+    def resume(self, partition: int, marks: Marks) -> None:
+        """Go on where the last owner of a partition ended."""
+        for camera, mark in marks.items():
+            self._lanes[(partition, camera)] = _Lane(self._sequence, mark)
+
     def drop(self, partition: int) -> None:
         """Forget a partition that was taken away, with what is held of it."""
         for where in [where for where in self._lanes if where[0] == partition]:
@@ -153,10 +167,10 @@ class Reorderer(Generic[T]):
             for where in idle[:excess]:
                 del self._lanes[where]
 
-    def _sequence(self, key: FrameKey) -> Sequence[T]:
+    def _sequence(self, key: FrameKey, start: int) -> Sequence[T]:
         window_s = self._limits.live_s if key.live else self._limits.stored_s
         partitions = self._partitions_of(key.raw_topic)
-        return Sequence(RawProgress(key.camera, key.session, partitions), window_s)
+        return Sequence(RawProgress(key.camera, key.session, partitions), window_s, start)
 
 
 class _Lane(Generic[T]):
@@ -169,8 +183,13 @@ class _Lane(Generic[T]):
 
     _SILENT_S = 1.0
 
-    def __init__(self, make: Callable[[FrameKey], Sequence[T]]) -> None:
+    def __init__(
+        self,
+        make: Callable[[FrameKey, int], Sequence[T]],
+        resumed: tuple[str, int] | None = None,
+    ) -> None:
         self._make = make
+        self._resumed = resumed
         self._session: str | None = None
         self._current: Sequence[T] | None = None
         self._heard_s = 0.0
@@ -185,6 +204,12 @@ class _Lane(Generic[T]):
     @property
     def due_at_s(self) -> float | None:
         return self._current.due_at_s if self._current else None
+
+    @property
+    def mark(self) -> tuple[str, int] | None:
+        if self._current is None or self._session is None:
+            return self._resumed
+        return self._session, self._current.next_seq
 
     def push(self, key: FrameKey, item: T, size_bytes: int, now_s: float) -> list[Released[T]]:
         if not key.session:
@@ -214,7 +239,12 @@ class _Lane(Generic[T]):
         while len(self._closed) > _CLOSED_REMEMBERED:
             self._closed.popitem(last=False)
         self._session = key.session
-        self._current = again or self._make(key)
+        if again is None:
+            start = 0
+            if self._resumed is not None and key.session.startswith(self._resumed[0]):
+                start = self._resumed[1]
+            again = self._make(key, start)
+        self._current = again
         return released
 
     def _order_of_bare(self, key: FrameKey) -> Order:

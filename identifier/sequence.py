@@ -75,15 +75,18 @@ class Sequence(Generic[T]):
     Args:
         progress: what is known of the raw partitions.
         window_s: the longest a frame waits, seconds.
+        start: the first number that was not released by somebody else before.
     """
 
-    def __init__(self, progress: RawProgress, window_s: float) -> None:
+    def __init__(self, progress: RawProgress, window_s: float, start: int = 0) -> None:
         self._progress = progress
         self._window_s = window_s
-        self._next = 0
+        self._next = start
         self._held: dict[int, Held[T]] = {}  # in order of arrival
         self._by_seq: list[int] = []
         self._gaps = Gaps()
+        if start > 0:
+            self._gaps.add(0, start - 1)
         self.held_bytes = 0
 
     def push(
@@ -123,6 +126,11 @@ class Sequence(Generic[T]):
     def flush(self) -> list[Released[T]]:
         """Everything that is held, in order."""
         return [self._release_head() for _ in range(len(self._by_seq))]
+
+    @property
+    def next_seq(self) -> int:
+        """The lowest number that is neither released nor given up."""
+        return self._next
 
     @property
     def due_at_s(self) -> float | None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from identifier import handover
 from identifier.identify import Frame, identify, people_in, read_frame
 from identifier.offsets import OffsetLedger, Ticket
 from identifier.person_topics import PersonTopics
@@ -38,6 +39,7 @@ _BUSY_POLL_S = 0.02  # acknowledgements are taken in between two polls
 _COMMIT_EVERY_S = 0.1
 _LAG_EVERY_S = 2.0
 _FLUSH_S = 4.0
+_COMMITTED_S = 3.0
 
 Waiting = tuple[Ticket, Frame]
 
@@ -200,11 +202,15 @@ class IdentifierService:
         """Commit what is through.
 
         An asynchronous commit that fails is made good by the next one; `everything` is the last,
-        and waits.
+        waits, and tells the next owner how far each camera has got.
         """
         moved = self._ledger.positions() if everything else self._ledger.news()
         topic = self._outputs.processed_topic
-        offsets = [TopicPartition(topic, *at) for at in moved.items() if at[0] in self._owned]
+        offsets = [
+            TopicPartition(topic, number, at, self._word_to_the_next(number) if everything else "")
+            for number, at in moved.items()
+            if number in self._owned
+        ]
         if not offsets:
             return
         try:
@@ -217,6 +223,20 @@ class IdentifierService:
             if error.fatal():
                 raise BrokerError(f"offsets cannot be committed: {error.str()}") from None
             log.warning("offsets not committed", error=error.str())
+
+    def _word_to_the_next(self, partition: int) -> str:
+        if self._publisher.in_flight:
+            return ""  # what is not acknowledged may have to be published again, in order
+        return handover.encode(self._reorderer.marks(partition))
+
+    def _resume(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        try:
+            committed = consumer.committed(partitions, timeout=_COMMITTED_S)
+        except KafkaException as failure:
+            log.warning("last owner's word not read", error=failure.args[0].str())
+            return
+        for at in committed:
+            self._reorderer.resume(at.partition, handover.decode(at.metadata))
 
     def _read_again(self, stop: StopSignal) -> None:
         """Go back to what is not through, after Kafka refused something."""
@@ -236,6 +256,7 @@ class IdentifierService:
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self._owned |= {p.partition for p in partitions}
+        self._resume(consumer, partitions)
         self._rebalanced("partitions assigned", consumer, partitions)
 
     def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:

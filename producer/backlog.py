@@ -13,23 +13,20 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import structlog
-from confluent_kafka import (
-    ConsumerGroupTopicPartitions,
-    KafkaError,
-    KafkaException,
-    TopicPartition,
-)
-from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import OffsetSpec  # type: ignore[attr-defined]
 
 from services.errors import BrokerError, BrokerUnavailable
+from services.kafka.clients import make_admin, make_consumer
 from services.kafka.refusals import is_for_good
+from services.kafka.settings import KafkaSettings
 
 log = structlog.get_logger()
 
 POLL_S = 0.05
 _END: OffsetSpec = OffsetSpec.latest()  # type: ignore[no-untyped-call]
 _START: OffsetSpec = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
-_REQUEST_TIMEOUT_S = 10.0
+_REQUEST_TIMEOUT_S = 3.0
 _SAY_AFTER_S = 15.0
 _PARTITIONS_FOR_S = 10.0
 _ABSENT = {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError._NOENT}
@@ -64,19 +61,22 @@ class LagProbe(Protocol):
 class GroupLag:
     """Lag of consumer groups, asked of the broker without joining them.
 
-    Two requests however many partitions there are. A group that never committed has everything
-    before it that the broker still keeps.
+    One request for the ends and one per group, however many partitions there are. A group that
+    never committed has everything before it that the broker still keeps.
 
     Args:
-        admin: where to ask.
+        settings: how to reach the broker.
         groups: the pairs `(group, topic)`.
         plain_topic: the topic that is written without transactions, so that drained means 0.
     """
 
     def __init__(
-        self, admin: AdminClient, groups: Sequence[tuple[str, str]], plain_topic: str
+        self, settings: KafkaSettings, groups: Sequence[tuple[str, str]], plain_topic: str
     ) -> None:
-        self._admin = admin
+        self._admin = make_admin(settings)
+        # Not AdminClient.list_consumer_group_offsets: librdkafka 2.16 crashes in it while the
+        # group's coordinator is not ready.
+        self._members = {group: make_consumer(settings, group) for group, _ in groups}
         self._plain_topic = plain_topic
         self._groups = tuple(groups)
         self._partitions: dict[str, list[TopicPartition]] = {}
@@ -143,13 +143,12 @@ class GroupLag:
     ) -> Mapping[tuple[str, int], int]:
         if not partitions:
             return {}
-        (answer,) = self._admin.list_consumer_group_offsets(
-            [ConsumerGroupTopicPartitions(group, partitions)], request_timeout=_REQUEST_TIMEOUT_S
-        ).values()
-        return {
-            (found.topic, found.partition): found.offset
-            for found in answer.result().topic_partitions or []
-        }
+        found = {}
+        for partition in self._members[group].committed(partitions, timeout=_REQUEST_TIMEOUT_S):
+            if partition.error is not None:
+                raise KafkaException(partition.error)
+            found[partition.topic, partition.partition] = partition.offset
+        return found
 
 
 class BacklogGate:

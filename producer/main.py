@@ -13,7 +13,6 @@ from producer.fleet import Fleet, Publishers
 from producer.progress import Progress
 from producer.publisher import LivePublisher, StoredPublisher
 from producer.settings import ProducerSettings
-from services.kafka.clients import make_admin
 from services.kafka.topics import ensure_topics_when_up
 from services.lifecycle.health import Health
 from services.lifecycle.service import running
@@ -48,7 +47,7 @@ def connect(
     if any(not plan.live for plan in plans):
         pairs = [pair.rpartition(":") for pair in settings.backlog_groups]
         groups = [(group, topic) for group, _, topic in pairs]
-        probe = GroupLag(make_admin(settings), groups, plain_topic=settings.topic_raw)
+        probe = GroupLag(settings, groups, plain_topic=settings.topic_raw)
         gate = BacklogGate(probe, settings.backlog_max_bytes, stop.wait)
         stored = StoredPublisher(settings, gate, stop.wait)
     if any(plan.live for plan in plans):

@@ -51,6 +51,11 @@ def locked_jars() -> tuple[Jar, ...]:
     return tuple(Jar(coordinate, sha256, int(size)) for sha256, size, coordinate in rows)
 
 
+def download_size_bytes() -> int:
+    """What an empty cache costs on the network."""
+    return sum(jar.size_bytes for jar in locked_jars())
+
+
 def default_cache_dir() -> Path:
     """`${XDG_CACHE_HOME:-~/.cache}/facestream`."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "facestream"
@@ -123,9 +128,10 @@ def _fetch(home: Path, jars: tuple[Jar, ...], progress: Progress | None) -> None
 def _fetch_with_jgo(
     repository: Path, landed: Path, jars: tuple[Jar, ...], progress: Progress | None
 ) -> None:
-    total = sum(jar.size_bytes for jar in jars)
+    total = download_size_bytes()
     done = 0
-    with ThreadPoolExecutor(max_workers=4, thread_name_prefix="jars") as pool:
+    pool = ThreadPoolExecutor(max_workers=4, thread_name_prefix="jars")
+    try:
         fetched = pool.map(lambda jar: download_with_jgo(jar.coordinate, repository), jars)
         for jar, path in zip(jars, fetched, strict=True):
             _verify(path, jar)
@@ -133,6 +139,8 @@ def _fetch_with_jgo(
             done += jar.size_bytes
             if progress is not None:
                 progress(done, total)
+    finally:
+        pool.shutdown(cancel_futures=True)  # one that fails is enough: do not try the rest
 
 
 def _verify(path: Path, jar: Jar) -> None:

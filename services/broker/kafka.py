@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Self
 
-import structlog
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
@@ -17,8 +17,6 @@ from services.broker.process import ChildProcess, free_ports
 from services.broker.properties import Node, log4j2_properties, server_properties
 from services.broker.storage import ClusterStorage, last_words
 from services.errors import BrokerError
-
-log = structlog.get_logger()
 
 _PORT_ATTEMPTS = 3
 _PORT_TAKEN = "Address already in use"
@@ -66,7 +64,7 @@ class KafkaBroker:
         java: Path,
         jars: Sequence[Path],
         data_dir: Path,
-        options: KafkaOptions = KafkaOptions(),  # noqa: B008 - frozen
+        options: KafkaOptions = KafkaOptions(),
     ) -> None:
         self._java = java
         self._class_path = ":".join(str(jar) for jar in jars)
@@ -113,14 +111,17 @@ class KafkaBroker:
         Args:
             number: from 1.
         """
-        self._launch(self.nodes[number - 1], self.nodes)
+        self._launch(self.nodes[number - 1])
         self._wait_until_ready(self.nodes)
 
     def _start(self) -> tuple[Node, ...]:
         for attempt in range(1, _PORT_ATTEMPTS + 1):
             nodes = self._choose_ports()
+            with ThreadPoolExecutor(len(nodes)) as pool:
+                for prepared in [pool.submit(self._prepare, node, nodes) for node in nodes]:
+                    prepared.result()
             for node in nodes:
-                self._launch(node, nodes)
+                self._launch(node)
             try:
                 self._wait_until_ready(nodes)
             except BrokerError as error:
@@ -143,38 +144,44 @@ class KafkaBroker:
             for number in range(1, self._options.nodes + 1)
         )
 
-    def _launch(self, node: Node, cluster: tuple[Node, ...]) -> None:
+    def _prepare(self, node: Node, cluster: tuple[Node, ...]) -> None:
+        """Write the node's configuration and, the first time, format its storage."""
         home = self._storage.node_dir(node.number)
-        properties = home / "server.properties"
-        properties.write_text(
+        (home / "server.properties").write_text(
             server_properties(node, cluster, home / "log", self._options.max_message_bytes),
             encoding="utf-8",
         )
-        logging = home / "log4j2.properties"
-        logging.write_text(log4j2_properties(home / "kafka.log"), encoding="utf-8")
-        # An earlier run's last words would be taken for this one's.
-        (home / "console.log").unlink(missing_ok=True)
-        (home / "kafka.log").unlink(missing_ok=True)
-        jvm: list[str | Path] = [
+        (home / "log4j2.properties").write_text(
+            log4j2_properties(home / "kafka.log"), encoding="utf-8"
+        )
+        self._storage.put_logs_aside(node.number)
+        if not self._storage.is_formatted(node.number):
+            self._storage.format(node.number, self._jvm(home), home / "server.properties")
+
+    def _jvm(self, home: Path) -> list[str | Path]:
+        return [
             self._java,
             "-cp",
             self._class_path,
+            # Half the processor time until it is up, and no slower for records as large as frames.
+            "-XX:TieredStopAtLevel=1",
             "-Djava.awt.headless=true",
-            f"-Dlog4j2.configurationFile={logging.as_uri()}",
+            f"-Dlog4j2.configurationFile={(home / 'log4j2.properties').as_uri()}",
             "-Dlog4j2.disableJmx=true",
         ]
-        if not self._storage.is_formatted(node.number):
-            self._storage.format(node.number, jvm, properties)
+
+    def _launch(self, node: Node) -> None:
+        home = self._storage.node_dir(node.number)
         heap = [f"-Xmx{self._options.heap_mb}m", "-XX:+ExitOnOutOfMemoryError"]
         self._children[node.number] = ChildProcess(
-            [*jvm, *heap, "kafka.Kafka", properties],
+            [*self._jvm(home), *heap, "kafka.Kafka", home / "server.properties"],
             log=home / "console.log",
             stop_timeout_s=self._options.stop_timeout_s,
             inherit_fds=self._storage.lock_fds,
         )
 
     def _wait_until_ready(self, nodes: tuple[Node, ...]) -> None:
-        """Wait until a controller is elected and every node is in the metadata."""
+        """Wait until a controller is elected and every node that runs is in the metadata."""
         deadline = time.monotonic() + self._options.start_timeout_s
         admin = AdminClient(
             {
@@ -188,19 +195,19 @@ class KafkaBroker:
         seen = 0
         while time.monotonic() < deadline:
             for node in nodes:
-                if not self._children[node.number].running:
+                if node.number in self._children and not self._children[node.number].running:
                     raise BrokerError(f"Kafka did not start: {self._last_words(node)}")
             try:
                 metadata = admin.list_topics(timeout=0.5)
             except KafkaException:
                 continue
             seen = len(metadata.brokers)
-            if seen == len(nodes) and metadata.controller_id > 0:
+            if seen == len(self._children) and metadata.controller_id in metadata.brokers:
                 return
             time.sleep(0.05)  # the answer came at once, only it was not the one
         raise BrokerError(
             f"Kafka did not answer within {self._options.start_timeout_s:g} s "
-            f"({seen} of {len(nodes)} nodes): {self._last_words(nodes[0])}"
+            f"({seen} of {len(self._children)} nodes): {self._last_words(nodes[0])}"
         )
 
     def _last_words(self, node: Node) -> str:

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from services.errors import BrokerError
 
-_TIMEOUT_S = 60
-_MAVEN_TIMEOUT_S = 900
+_TIMEOUT_S = 20
+_ATTEMPTS = 3
+_MAVEN_TIMEOUT_S = 300
 
 _POM = """<project>
   <modelVersion>4.0.0</modelVersion>
@@ -44,14 +45,22 @@ def download_with_jgo(coordinate: str, repository: Path) -> Path:
     # A repository the user configured comes first: it is there because Central is not.
     remotes = {**GlobalSettings.load().repositories, "central": MAVEN_CENTRAL_URL}
     context = MavenContext(repo_cache=repository, remote_repos=remotes, timeout=_TIMEOUT_S)
-    try:
-        return Path(context.create_dependency(coordinate).artifact.resolve())
-    except requests.RequestException as error:
-        raise BrokerError(
-            f"{coordinate} could not be downloaded ({type(error).__name__})"
-        ) from error
-    except RuntimeError as error:
-        raise BrokerError(f"{coordinate} could not be downloaded: no repository has it") from error
+    artifact = context.create_dependency(coordinate).artifact
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            return Path(artifact.resolve())
+        except requests.RequestException as error:
+            # What was cut short lies where a whole file would.
+            Path(artifact.cached_path).unlink(missing_ok=True)
+            if attempt == _ATTEMPTS or isinstance(error, requests.ConnectTimeout):
+                raise BrokerError(
+                    f"{coordinate} could not be downloaded ({type(error).__name__})"
+                ) from error
+        except RuntimeError as error:
+            raise BrokerError(
+                f"{coordinate} could not be downloaded: no repository has it"
+            ) from error
+    raise AssertionError("unreachable")  # pragma: no cover
 
 
 def download_with_maven(coordinates: Sequence[str], landing: Path) -> bool:
@@ -71,7 +80,7 @@ def download_with_maven(coordinates: Sequence[str], landing: Path) -> bool:
     with tempfile.TemporaryDirectory() as directory:
         pom = Path(directory) / "pom.xml"
         pom.write_text(_POM.format(dependencies=dependencies), encoding="utf-8")
-        command = [maven, "-q", "-B", "-f", pom, "dependency:copy-dependencies"]
+        command = [maven, "-q", "-B", "-f", str(pom), "dependency:copy-dependencies"]
         command += ["-DoutputDirectory=" + str(landing), "-DoverWriteReleases=true"]
         try:
             result = subprocess.run(  # noqa: S603 - the user's own Maven

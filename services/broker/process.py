@@ -14,7 +14,7 @@ from pathlib import Path
 from services.broker import keeper
 from services.errors import BrokerError
 
-_START_TIMEOUT_S = 20
+_KEEPER_GRACE_S = 10
 
 
 class ChildProcess:
@@ -50,9 +50,10 @@ class ChildProcess:
         self.pid = self._read_pid()
 
     def _read_pid(self) -> int:
-        assert self._keeper.stdout is not None
-        line = self._keeper.stdout.readline()
-        self._keeper.stdout.close()
+        line = b""
+        if self._keeper.stdout is not None:
+            with self._keeper.stdout as said:
+                line = said.readline()
         if not line:
             self.stop()
             raise BrokerError("the broker's process could not be started")
@@ -65,10 +66,8 @@ class ChildProcess:
 
     def stop(self) -> None:
         """SIGTERM, then SIGKILL when it takes too long; returns when it is gone."""
-        if self._keeper.stdin is not None and not self._keeper.stdin.closed:
-            with contextlib.suppress(BrokenPipeError):
-                self._keeper.stdin.close()
-        self._keeper.wait(self._stop_timeout_s + _START_TIMEOUT_S)
+        self.ask_to_stop()
+        self._keeper.wait(self._stop_timeout_s + _KEEPER_GRACE_S)
 
     def ask_to_stop(self) -> None:
         """SIGTERM without waiting, so that several can stop together; `stop` waits."""

@@ -6,7 +6,14 @@ from pathlib import Path
 
 import structlog
 
-from services.broker.jars import Progress, default_cache_dir, ensure_jars
+from services.broker.jars import (
+    KAFKA_VERSION,
+    Progress,
+    default_cache_dir,
+    download_size_bytes,
+    ensure_jars,
+    is_complete,
+)
 from services.broker.java import find_java
 from services.broker.kafka import KafkaBroker, KafkaOptions
 from services.broker.memory import MemoryBroker
@@ -44,13 +51,20 @@ def start_broker(
         return _explained(MemoryBroker(), _TO_GET_KAFKA)
     try:
         java = find_java()
-        jars = ensure_jars(cache_dir or default_cache_dir(), progress)
+        jars = _jars(cache_dir or default_cache_dir(), progress)
     except BrokerError as missing:
         if kind == "kafka":
             raise
         return _explained(MemoryBroker(), f"no Kafka here, {missing}")
     broker = KafkaBroker(java, jars, data_dir, options)
     return _explained(broker, _TO_GET_MEMORY) if kind == "auto" else broker
+
+
+def _jars(cache_dir: Path, progress: Progress | None) -> tuple[Path, ...]:
+    if not is_complete(cache_dir):
+        size_mb = round(download_size_bytes() / 1e6)
+        log.info("downloading Apache Kafka, once", version=KAFKA_VERSION, size_mb=size_mb)
+    return ensure_jars(cache_dir, progress)
 
 
 def _explained(broker: MemoryBroker | KafkaBroker, other: str) -> Broker:

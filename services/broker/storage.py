@@ -75,7 +75,7 @@ class ClusterStorage:
         Raises:
             BrokerError: it did not.
         """
-        command = [*jvm, "-Xmx128m", "-XX:TieredStopAtLevel=1", "kafka.tools.StorageTool"]
+        command = [*jvm, "-Xmx128m", "kafka.tools.StorageTool"]
         # One word: an id that begins with a dash would be taken for a flag.
         command += ["format", f"--cluster-id={self._cluster_id}", "--config", properties]
         console = self.node_dir(number) / "console.log"
@@ -93,6 +93,13 @@ class ClusterStorage:
                 raise BrokerError(f"Kafka's storage could not be formatted: {error}") from None
         if result.returncode != 0:
             raise BrokerError(f"Kafka's storage could not be formatted: {last_words(console)}")
+
+    def put_logs_aside(self, number: int) -> None:
+        """Begin new logs: an earlier run's last words would be taken for this one's."""
+        home = self.node_dir(number)
+        (home / "console.log").unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            (home / "kafka.log").replace(home / "kafka.previous.log")
 
     def release(self) -> None:
         """Give the directory up."""

@@ -8,7 +8,11 @@ from rich.table import Table
 from services.cli.report import Report
 from services.cli.watcher import Watcher
 
+_LOG_WIDTH = 120
+
 console = Console()
+if not console.is_terminal:
+    console = Console(width=_LOG_WIDTH)
 
 
 def status_table(watcher: Watcher, lag: int | None, page: str) -> Table:
@@ -48,7 +52,7 @@ def summary_table(report: Report) -> Table:
     table = Table(title=title, title_justify="left", expand=False)
     for column in ("camera", "frames", "left out", "who", "frames", "from", "to", "best score"):
         right = column in ("frames", "left out", "best score")
-        table.add_column(column, justify="right" if right else "left")
+        table.add_column(column, justify="right" if right else "left", overflow="fold")
     for name, camera in sorted(report["cameras"].items()):
         left_out = sum(camera["dropped"].values()) + camera["dead_letters"]
         first = (name, f"{camera['frames_identified']}/{camera['frames_in']}", str(left_out))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import socket
-import tempfile
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -89,7 +88,7 @@ class Stack:
             FatalError: something did not start, or a source failed.
         """
         with ExitStack() as at_exit:
-            folder = Path(at_exit.enter_context(tempfile.TemporaryDirectory(prefix="facestream-")))
+            folder = _fresh_logs(self._settings.data_dir or default_data_dir())
             broker = self._bring_up_broker(at_exit)
             settings = self._settings
             ensure_topics(settings, standing_topics(settings))
@@ -276,7 +275,7 @@ class Stack:
     def _report(self, watcher: Watcher, broker: Broker | None, folder: Path) -> Report:
         counts = read_counts(folder)
         sightings = watcher.sightings
-        cameras = sorted(set(sightings.cameras) | set(counts.published))
+        cameras = sorted(set(sightings.cameras) | set(counts.taken))
         return {
             "broker": "external" if broker is None else broker.kind,
             "model_pack": sightings.model_pack,
@@ -285,13 +284,22 @@ class Stack:
             "cameras": {
                 name: sightings.camera_report(
                     name,
-                    counts.published[name],
+                    counts.taken[name],
                     dict(counts.dropped[name]),
                     counts.dead_letters[name],
                 )
                 for name in cameras
             },
         }
+
+
+def _fresh_logs(data_dir: Path) -> Path:
+    """The folder of this run's logs and metrics; the last run's are removed."""
+    folder = data_dir / "logs"
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in (*folder.glob("*.log"), *folder.glob("*.prom")):
+        old.unlink()
+    return folder
 
 
 def _records(lag: GroupLag) -> int | None:

@@ -11,9 +11,15 @@ from prometheus_client.parser import text_string_to_metric_families
 
 @dataclass
 class Counts:
-    """Counters added up over every process of a run, by camera."""
+    """Counters added up over every process of a run, by camera.
 
-    published: Counter[str] = field(default_factory=Counter)
+    Attributes:
+        taken: frames the producer took from the source, published or not.
+        dropped: frames left out on purpose, by reason, anywhere.
+        dead_letters: records sent to a dead-letter topic, anywhere.
+    """
+
+    taken: Counter[str] = field(default_factory=Counter)
     dropped: defaultdict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     dead_letters: Counter[str] = field(default_factory=Counter)
 
@@ -27,8 +33,10 @@ def read_counts(folder: Path) -> Counts:
                 camera = sample.labels.get("camera", "")
                 match sample.name:
                     case "facestream_frames_out_total" if path.name.startswith("producer"):
-                        counts.published[camera] += int(sample.value)
+                        counts.taken[camera] += int(sample.value)
                     case "facestream_drops_total":
+                        if path.name.startswith("producer"):
+                            counts.taken[camera] += int(sample.value)
                         counts.dropped[camera][sample.labels["reason"]] += int(sample.value)
                     case "facestream_dead_letters_total":
                         counts.dead_letters[camera] += int(sample.value)

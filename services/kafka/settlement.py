@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import structlog
-from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
 from services.errors import BrokerError, RetriableError
 from services.kafka.batches import Progress
@@ -21,6 +21,20 @@ log = structlog.get_logger()
 _CALL_TIMEOUT_S = 4.0
 _FLUSH_TIMEOUT_S = 30.0
 _FLUSH_ONCE_STOPPED_S = 4.0
+_COMMIT_TIMEOUT_S = 4.0
+_COMMIT_AGAIN = {
+    KafkaError._WAIT_COORD,
+    KafkaError._TIMED_OUT,
+    KafkaError._TRANSPORT,
+    KafkaError.REQUEST_TIMED_OUT,
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.NOT_COORDINATOR,
+    # A rebalance goes on behind our back, and cannot take a partition from us before we poll.
+    KafkaError.REBALANCE_IN_PROGRESS,
+    KafkaError.ILLEGAL_GENERATION,
+    KafkaError.STALE_MEMBER_EPOCH,
+}
 
 
 class NotSettledError(RetriableError):
@@ -136,13 +150,25 @@ class AtLeastOnce(Settlement):
             self._producer.purge(in_flight=False)  # or each try would queue the batch once more
             deliveries.raise_refusals()
             raise NotSettledError(deliveries.failed or f"{unsent} records not acknowledged")
+        self._commit(progress.offsets)
+
+    def _commit(self, offsets: list[TopicPartition]) -> None:
+        backoff = Backoff(first_s=0.05, most_s=0.5)
+        deadline_s = time.monotonic() + _COMMIT_TIMEOUT_S
+        while (error := self._try_to_commit(offsets)) is not None:
+            if error.fatal() or is_for_good(error):
+                raise BrokerError(f"offsets: {error.str()}")
+            if error.code() not in _COMMIT_AGAIN or time.monotonic() > deadline_s:
+                raise NotSettledError(f"offsets: {error.str()}")
+            time.sleep(backoff.next_s())  # the batch is out: even a stop waits for its offsets
+
+    def _try_to_commit(self, offsets: list[TopicPartition]) -> KafkaError | None:
         try:
-            self._consumer.commit(offsets=progress.offsets, asynchronous=False)
+            done = self._consumer.commit(offsets=offsets, asynchronous=False)
         except KafkaException as failure:
             error: KafkaError = failure.args[0]
-            if error.fatal() or is_for_good(error):
-                raise BrokerError(f"offsets: {error.str()}") from None
-            raise NotSettledError(f"offsets: {error.str()}") from None
+            return error
+        return next((partition.error for partition in done if partition.error), None)
 
     def _flush(self) -> int:
         started_s = time.monotonic()

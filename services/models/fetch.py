@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import importlib.util
 import shutil
 import subprocess
@@ -168,10 +169,12 @@ def _http_download(url: str, target: Path, report: Report) -> None:
                 report(done, total)
         if total is not None and done != total:
             raise FetchError(f"ended after {done} of {total} bytes")
+    except urllib.error.HTTPError as error:
+        error.close()  # it holds the connection
+        raise FetchError(f"HTTP {error.code}") from error
     except urllib.error.URLError as error:
-        reason = f"HTTP {error.code}" if isinstance(error, urllib.error.HTTPError) else error.reason
-        raise FetchError(f"{reason}") from error
-    except (OSError, ValueError) as error:
+        raise FetchError(f"{error.reason}") from error
+    except (OSError, ValueError, http.client.HTTPException) as error:
         raise FetchError(str(error) or type(error).__name__) from error
 
 

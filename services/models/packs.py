@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from services.errors import ModelError
 
@@ -92,6 +92,10 @@ class Pack(_Entry):
         return tuple(file for file in self.files if file.role == role)
 
 
+class _Registry(_Entry):
+    packs: dict[str, dict[str, object]]
+
+
 def load_registry(path: Path = REGISTRY_FILE) -> dict[str, Pack]:
     """Read a registry file.
 
@@ -99,9 +103,12 @@ def load_registry(path: Path = REGISTRY_FILE) -> dict[str, Pack]:
         ModelError: it cannot be read or is not a registry.
     """
     try:
-        packs = tomllib.loads(path.read_text(encoding="utf-8"))["packs"]
-        return {name: Pack(name=name, **entry) for name, entry in packs.items()}
-    except (OSError, ValueError, KeyError, TypeError, ValidationError) as error:
+        registry = _Registry.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        return {
+            name: Pack.model_validate({"name": name, **entry})
+            for name, entry in registry.packs.items()
+        }
+    except (OSError, ValueError) as error:
         raise ModelError(f"{path}: not a registry of model packs: {error}") from error
 
 

@@ -52,7 +52,7 @@ class OnnxRuntimeSession:
         options.log_severity_level = 3
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.add_session_config_entry("session.inter_op.allow_spinning", "0")
-        providers = [(name, dict(_PROVIDER_OPTIONS.get(name, {}))) for name in backend.providers]
+        providers = [(name, _provider_options(name, path)) for name in backend.providers]
         try:
             self._session = onnxruntime.InferenceSession(str(path), options, providers=providers)
         except Exception as error:  # its exceptions share no base class but this
@@ -78,11 +78,14 @@ class OnnxRuntimeSession:
         return list(self._session.run(None, {self._input: batch}))
 
 
-_PROVIDER_OPTIONS: dict[str, dict[str, str]] = {
-    # An exhaustive search would run again for every new picture size.
-    "CUDAExecutionProvider": {"cudnn_conv_algo_search": "HEURISTIC"},
-    "TensorrtExecutionProvider": {"trt_engine_cache_enable": "1", "trt_fp16_enable": "0"},
-}
+def _provider_options(provider: str, model: Path) -> dict[str, str]:
+    if provider == "CUDAExecutionProvider":
+        # An exhaustive search would run again for every new picture size.
+        return {"cudnn_conv_algo_search": "HEURISTIC"}
+    if provider == "TensorrtExecutionProvider":
+        engines = str(model.parent / "tensorrt")  # building one takes minutes
+        return {"trt_engine_cache_enable": "1", "trt_engine_cache_path": engines}
+    return {}
 
 
 class OpenVinoSession:

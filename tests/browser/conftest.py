@@ -54,9 +54,9 @@ OpenPage = Callable[..., Page]
 
 @pytest.fixture
 def open_page(chromium: Browser) -> Iterator[OpenPage]:
-    """Opens pages: `open_page(url, size=DESKTOP, scheme="dark")`.
+    """Opens pages: `open_page(url, size=DESKTOP, scheme="dark", script=True, calm=True)`.
 
-    The test fails on an error in a page's console and on a request to anywhere else.
+    The test fails on an error in the console of a `calm` page and on a request to anywhere else.
     """
     problems: list[str] = []
     contexts = []
@@ -75,7 +75,8 @@ def open_page(chromium: Browser) -> Iterator[OpenPage]:
         )
         contexts.append(context)
         page = context.new_page()
-        page.on("console", note)
+        if options.get("calm", True):
+            page.on("console", note)
         page.on("pageerror", lambda error: problems.append(str(error)))
         page.on(
             "request",

@@ -187,7 +187,7 @@ def test_while_the_viewer_is_away_the_page_says_so(
 ) -> None:
     camera("hall").send()
     wait_until(lambda: known(viewer, "hall"))
-    quiet = open_page(viewer.url)
-    expect(quiet.locator('[data-camera="hall"]')).to_be_visible()
+    page = open_page(viewer.url, calm=False)
+    expect(page.locator('[data-camera="hall"]')).to_be_visible()
     viewer.stop()
-    expect(quiet.get_by_text("The connection to facestream is lost")).to_be_visible()
+    expect(page.get_by_text("The connection to facestream is lost")).to_be_visible()

@@ -101,7 +101,7 @@ class Pictures {
         else this.visible.delete(target);
       }
       this.soon();
-    }, { rootMargin: "200px" });
+    }, { rootMargin: "100% 0px" });
     document.addEventListener("visibilitychange", () => this.soon());
     window.addEventListener("resize", () => this.soon());
   }
@@ -260,9 +260,11 @@ function showLists(state) {
 
 function showSummary(state) {
   const silent = state.cameras.filter((camera) => camera.stale).length;
-  const text = `${state.cameras.length - silent} live` + (silent ? `, ${silent} without signal` : "");
+  const live = `${state.cameras.length - silent} live`;
+  const text = !state.cameras.length ? "no cameras" : silent ? `${live}, ${silent} without signal` : live;
   const summary = byId("summary");
   put(field(summary, "text"), text);
+  summary.classList.toggle("none", !state.cameras.length);
   summary.classList.toggle("stale", silent > 0 && silent === state.cameras.length);
   notice(state.ready ? "" : "Kafka does not answer: no new pictures come in. Trying again.");
 }

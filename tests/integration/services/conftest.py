@@ -21,6 +21,7 @@ class Bench:
 
     bootstrap: str
     prefix: str
+    in_memory: bool = False
 
     @property
     def env(self) -> dict[str, str]:
@@ -31,6 +32,8 @@ class Bench:
             "OUTPUT_TOPIC": f"{self.prefix}out",
             "GROUP_ID": f"{self.prefix}group",
             "TOPIC_PARTITIONS": "4",
+            # The in-memory broker forgets offsets that are committed in transactions.
+            "DELIVERY": "at_least_once" if self.in_memory else "exactly_once",
         }
 
     def settings(self, **env: str) -> MemberSettings:
@@ -74,11 +77,11 @@ class Bench:
 
 
 @pytest.fixture
-def make_bench(topic_prefix: str) -> Callable[[str], Bench]:
+def make_bench(topic_prefix: str) -> Callable[..., Bench]:
     """A bench on a broker of the test's choice."""
 
-    def make(bootstrap: str) -> Bench:
-        bench = Bench(bootstrap, topic_prefix)
+    def make(bootstrap: str, in_memory: bool = False) -> Bench:
+        bench = Bench(bootstrap, topic_prefix, in_memory)
         bench.make_topics()
         return bench
 
@@ -86,12 +89,12 @@ def make_bench(topic_prefix: str) -> Callable[[str], Bench]:
 
 
 @pytest.fixture
-def bench(broker: str, make_bench: Callable[[str], Bench]) -> Bench:
+def bench(request: pytest.FixtureRequest, broker: str, make_bench: Callable[..., Bench]) -> Bench:
     """On each kind of broker in turn."""
-    return make_bench(broker)
+    return make_bench(broker, "memory" in request.node.callspec.id)
 
 
 @pytest.fixture
-def kafka_bench(kafka: str, make_bench: Callable[[str], Bench]) -> Bench:
+def kafka_bench(kafka: str, make_bench: Callable[..., Bench]) -> Bench:
     """On real Kafka."""
     return make_bench(kafka)

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from identifier.handover import decode, encode
 from identifier.offsets import OffsetLedger, Ticket
 from identifier.reorder import FrameKey, Limits, Reorderer
 from identifier.sequence import Order, Released
@@ -206,6 +207,30 @@ def test_a_partition_that_is_taken_away_takes_its_frames_along() -> None:
     assert window.reorderer.held_bytes == 0
     assert window.reorderer.wait_s() is None
     assert numbers(window.push(key(0), lane=7)) == [0]
+
+
+def test_the_next_owner_goes_on_where_the_last_one_ended_and_repeats_are_late() -> None:
+    last, following = Window(partitions=None), Window(partitions=None)
+    for seq in (0, 1, 2, 4):
+        last.push(key(seq, session="0123456789abc"), lane=3)
+    last.push(key(0, camera="yard", session="fedcba9876543"), lane=3)
+    metadata = encode(last.reorderer.marks(3))
+    following.reorderer.resume(3, decode(metadata))
+    assert numbers(following.push(key(3, session="0123456789abc"), lane=3)) == [3]
+    (again,) = following.push(key(2, session="0123456789abc"), lane=3)
+    assert again.order is Order.LATE
+    assert numbers(following.push(key(1, camera="yard", session="fedcba9876543"), lane=3)) == [1]
+    assert numbers(following.push(key(0, session="another"), lane=3)) == [0]
+
+
+def test_a_word_of_many_cameras_fits_and_a_strange_one_is_ignored() -> None:
+    many = [(f"camera-{n}" * 5, f"{n:036}", n) for n in range(1000)]
+    metadata = encode(many)
+    assert len(metadata) < 4_096
+    assert list(decode(metadata)) == [camera for camera, _, _ in many][: len(decode(metadata))]
+    assert encode([]) == ""
+    for strange in (None, "", "{}", "facestream1:", "facestream1:[]", 'facestream1:{"a":[1]}'):
+        assert decode(strange) == {}
 
 
 def test_bare_jpegs_pass_as_they_come_and_a_repeated_one_is_a_duplicate() -> None:

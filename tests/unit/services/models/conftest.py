@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from services.models.analysis import FaceAnalyser
+from services.models.devices import candidates
 from services.models.install import InstalledPack, ensure_pack
 from services.models.pixels import Image
 from services.models.scrfd import Scrfd
 from services.models.sessions import open_session
-from services.models.devices import candidates
 
 
 @pytest.fixture(scope="session")
@@ -39,12 +39,11 @@ def detector(buffalo_s: InstalledPack) -> Scrfd:
 def clip(test_data: Path) -> list[Image]:
     """Every third frame of clip_hamilton, (360, 640, 3) uint8 BGR: 92 frames, number 3n at n."""
     with av.open(str(test_data / "clip_hamilton" / "clip.mp4")) as container:
-        frames = [
+        return [
             np.asarray(frame.to_ndarray(format="bgr24"), np.uint8)
             for index, frame in enumerate(container.decode(video=0))
             if index % 3 == 0
         ]
-    return frames
 
 
 @pytest.fixture(scope="session")

@@ -39,7 +39,7 @@ def tiny_model(slopes: list[float], *, seed: int = 0) -> bytes:
         ],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 11)], ir_version=6)
-    return model.SerializeToString()
+    return bytes(model.SerializeToString())
 
 
 DETECTOR = tiny_model([0.1, 0.2], seed=1)
@@ -120,7 +120,7 @@ class Server:
                 self.end_headers()
                 self.wfile.write(content)
 
-            def log_message(self, format: str, *args: object) -> None:
+            def log_message(self, *args: object) -> None:
                 pass
 
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)

@@ -5,7 +5,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,12 +21,15 @@ TRUMP_FILLING_THE_PICTURE = "pach_seed/train/faces1/trump3.jpg"
 @pytest.fixture(scope="module")
 def peer(buffalo_s: InstalledPack, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """insightface as its users run it, on the published files of the pack."""
+    import onnxruntime
     from insightface.app import FaceAnalysis
 
     folder = tmp_path_factory.mktemp("published")
     shutil.copy(buffalo_s.detector.path, folder)
     shutil.copy(buffalo_s.recogniser.path, folder)
-    app = FaceAnalysis(str(folder), providers=["CPUExecutionProvider"])
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    app = FaceAnalysis(str(folder), providers=["CPUExecutionProvider"], sess_options=options)
     app.prepare(ctx_id=-1, det_size=(640, 640))
     return app
 
@@ -162,7 +164,7 @@ def test_no_pictures_give_no_faces(analyser: FaceAnalyser) -> None:
     ],
 )
 def test_what_is_no_picture_is_refused_with_its_shape(analyser: FaceAnalyser, image: Any) -> None:
-    with pytest.raises(ValueError, match="expected .H, W, 3. uint8, got"):
+    with pytest.raises(ValueError, match=r"expected .H, W, 3. uint8, got"):
         analyser.analyse([image])
 
 

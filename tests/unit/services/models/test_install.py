@@ -95,9 +95,11 @@ def test_a_wrong_archive_is_named_with_the_reason(
 
 def test_a_download_that_breaks_off_leaves_nothing_behind(tmp_path: Path) -> None:
     announced = len(MODELS_ZIP) + 1000
-    with serving(MODELS_ZIP, announced=announced) as server:
-        with pytest.raises(ModelError, match=f"of {announced} bytes|IncompleteRead"):
-            ensure_pack(tiny_pack((None, server.url)), tmp_path)
+    with (
+        serving(MODELS_ZIP, announced=announced) as server,
+        pytest.raises(ModelError, match=f"of {announced} bytes|IncompleteRead"),
+    ):
+        ensure_pack(tiny_pack((None, server.url)), tmp_path)
     assert names_in(tmp_path / "tiny") == set()
 
 

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -19,9 +18,9 @@ needs_openvino = pytest.mark.skipif(
 
 
 @pytest.fixture(params=["cpu", pytest.param("openvino", marks=needs_openvino)])
-def recogniser(request: pytest.FixtureRequest, buffalo_s: InstalledPack) -> Iterator[ModelSession]:
+def recogniser(request: pytest.FixtureRequest, buffalo_s: InstalledPack) -> ModelSession:
     (backend,) = candidates(request.param)
-    yield open_session(buffalo_s.recogniser, backend, 1)
+    return open_session(buffalo_s.recogniser, backend, 1)
 
 
 def test_a_batch_gives_what_its_items_give(recogniser: ModelSession) -> None:
