@@ -53,7 +53,7 @@ lock:
 	uv pip compile -q pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header \
 		--extra postgres -o requirements.lock
 	uv pip compile -q pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header \
-		--extra postgres --extra dev --no-emit-package opencv-python -c requirements.lock -o requirements-dev.lock
+		--extra postgres --extra openvino --extra dev --no-emit-package opencv-python -c requirements.lock -o requirements-dev.lock
 
 proto docs: .venv/dev.stamp
 	$(BIN)/python scripts/generate.py

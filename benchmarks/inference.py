@@ -1,6 +1,6 @@
 """Faces per frame on one core: our analyser beside insightface's own loop, same weights.
 
-    python -m benchmarks.inference [--clip FILE] [--frames N] [--device cpu]
+    python -m benchmarks.inference [--clip FILE] [--frames N] [--device cpu] [--padding 160]
 
 Both run in turns in one process, on the same decoded frames, with one thread; prints milliseconds
 per frame, the ratio, whether the same faces were found, and the resident memory of our process.
@@ -24,7 +24,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from services.models.analysis import DetectedFace, FaceAnalyser
+from services.models.analysis import PADDING_PX, DetectedFace, FaceAnalyser
 from services.models.install import ensure_pack
 
 DEFAULT_CLIP = Path(
@@ -159,10 +159,15 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=275, help="frames to take from it")
     parser.add_argument("--pack", default="buffalo_s", help="model pack")
     parser.add_argument("--device", default="cpu", help="where ours runs")
+    parser.add_argument(
+        "--padding", type=int, default=PADDING_PX, help="DETECTION_PADDING of ours, pixels"
+    )
     parser.add_argument("--memory", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     frames = decode(arguments.clip, 64 if arguments.memory else arguments.frames)
-    analyser = FaceAnalyser.load(arguments.pack, device=arguments.device)
+    analyser = FaceAnalyser.load(
+        arguments.pack, device=arguments.device, padding_px=arguments.padding
+    )
     if arguments.memory:
         for start in range(0, len(frames), BLOCK_FRAMES):
             analyser.analyse(frames[start : start + BLOCK_FRAMES])

@@ -74,8 +74,8 @@ class GroupLag:
         self, settings: KafkaSettings, groups: Sequence[tuple[str, str]], plain_topic: str
     ) -> None:
         self._admin = make_admin(settings)
-        # Not AdminClient.list_consumer_group_offsets: librdkafka 2.16 crashes in it while the
-        # group's coordinator is not ready.
+        # AdminClient.list_consumer_group_offsets takes the process down while the group's
+        # coordinator is not ready (confluentinc/librdkafka issue 5040, seen with 2.16).
         self._members = {group: make_consumer(settings, group) for group, _ in groups}
         self._plain_topic = plain_topic
         self._groups = tuple(groups)

@@ -69,6 +69,7 @@ class Link:
         )
         self._topic = settings.topic_raw
         self._partition_by = settings.partition_by
+        self._max_bytes = settings.kafka_max_message_bytes
         self._acknowledged = acknowledged
         self._lost = lost
         self._lock = threading.Lock()
@@ -92,6 +93,8 @@ class Link:
             SourceError: the frame is larger than a record may be.
         """
         self.check()
+        if len(frame.jpeg) > self._max_bytes:
+            raise _oversized(frame)
         with self._lock:
             self._flying_bytes += len(frame.jpeg)
         try:
@@ -147,8 +150,12 @@ class Link:
 
     def _refusal(self, error: KafkaError, frame: OutFrame) -> BrokerError | SourceError:
         if too_large(error):
-            return SourceError(
-                f"a frame of {frame.meta.camera} has {len(frame.jpeg)} bytes: more than a record "
-                "may have; set MAX_SIDE or raise KAFKA_MAX_MESSAGE_BYTES"
-            )
+            return _oversized(frame)
         return BrokerError(f"{self._topic} takes no frames: {error.str()}")
+
+
+def _oversized(frame: OutFrame) -> SourceError:
+    return SourceError(
+        f"a frame of {frame.meta.camera} has {len(frame.jpeg)} bytes: more than a record may "
+        "have; set MAX_SIDE or raise KAFKA_MAX_MESSAGE_BYTES"
+    )

@@ -117,6 +117,7 @@ class Services:
 def services(bootstrap: str, prefix: str, folder: Path, **env: str) -> Iterator[Services]:
     """Services on one broker with topics and a gallery of their own."""
     variables = topic_env(prefix) | {
+        "DEVICE": "cpu",
         "KAFKA_BOOTSTRAP_SERVERS": bootstrap,
         "DATA_DIR": str(folder / "data"),
         "VIEWER_PORT": str(free_port()),

@@ -32,8 +32,9 @@ log = structlog.get_logger()
 
 _POLL_S = 0.1
 _REFRESH_S = 5.0
-_ASK_TIMEOUT_S = 10.0
-_FLUSH_S = 3.0
+_ASK_TIMEOUT_S = 3.0
+_FLUSH_S = 2.0
+_END_WITHIN_S = 2.5
 
 
 class Feed:
@@ -62,7 +63,7 @@ class Feed:
         self._stop = stop
         self._producer: Producer | None = None
         self._read: dict[tuple[str, int], TopicPartition] = {}
-        self._thread = threading.Thread(target=self._run, name="feed")
+        self._thread = threading.Thread(target=self._run, name="feed", daemon=True)
         self._failure: FatalError | None = None
 
     def start(self) -> None:
@@ -70,12 +71,12 @@ class Feed:
         self._thread.start()
 
     def join(self) -> None:
-        """Wait for the end.
+        """Wait for the end, but not for a Kafka that does not answer.
 
         Raises:
             FatalError: the feed ended because it could not go on.
         """
-        self._thread.join()
+        self._thread.join(_END_WITHIN_S)
         if self._failure is not None:
             raise self._failure
 

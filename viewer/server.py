@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -46,7 +47,9 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         server = socket.create_server((host, port), family=family, backlog=_BACKLOG)
     except OSError as error:
-        raise SettingsError(f"VIEWER_PORT={port}: {host}:{port}: {error.strerror}") from None
+        raise SettingsError(
+            f"VIEWER_PORT={port}: {host}:{port}: {os.strerror(error.errno or 0)}"
+        ) from None
     server.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
     return server
 

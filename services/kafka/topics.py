@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -20,6 +21,7 @@ log = structlog.get_logger()
 
 DLQ_SUFFIX = ".dlq"
 _ADMIN_TIMEOUT_S = 15.0
+_SEEN_WITHIN_S = 5.0
 _HOUR_MS = 3_600_000
 _UNAVAILABLE = {
     KafkaError._TIMED_OUT,
@@ -115,13 +117,25 @@ def _create_missing(settings: KafkaSettings, admin: AdminClient, names: Iterable
     cluster = admin.list_topics(timeout=_ADMIN_TIMEOUT_S)
     missing = [name for name in names if name not in cluster.topics]
     if cluster.controller_id in cluster.brokers:
-        return _create(admin, [topic_spec(settings, name) for name in missing])
+        created = _create(admin, [topic_spec(settings, name) for name in missing])
+        _wait_until_seen(admin, created)
+        return created
     if cluster.controller_id < 0:
         raise BrokerUnavailable(f"{settings.kafka_bootstrap_servers} has no controller yet")
     # The in-memory broker has no controller: it makes a topic when asked about it.
     for name in missing:
         admin.list_topics(name, timeout=_ADMIN_TIMEOUT_S)
     return missing
+
+
+def _wait_until_seen(admin: AdminClient, names: Iterable[str]) -> None:
+    # A consumer that asks a moment too early asks again only seconds later.
+    unseen = set(names)
+    deadline_s = time.monotonic() + _SEEN_WITHIN_S
+    while unseen and time.monotonic() < deadline_s:
+        unseen -= set(admin.list_topics(timeout=_ADMIN_TIMEOUT_S).topics)
+        if unseen:
+            time.sleep(0.05)
 
 
 def _create(admin: AdminClient, specs: Sequence[TopicSpec]) -> list[str]:

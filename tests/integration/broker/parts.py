@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
-from typing import Self
+from typing import Self, TypeVar
 
 from confluent_kafka import (
     OFFSET_BEGINNING,
@@ -22,6 +22,7 @@ from confluent_kafka import (
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
+T = TypeVar("T")
 Config = dict[str, str | int | float | bool]
 
 PARTITIONS = 4
@@ -184,7 +185,7 @@ class GroupMember(threading.Thread):
             if message is None or message.error():
                 continue
             self.values.append(value_of(message))
-            self._consumer.commit(message, asynchronous=False)
+            self._consumer.commit(message=message, asynchronous=False)
         self._consumer.close()
 
     def _gain(self, _: Consumer, partitions: list[TopicPartition]) -> None:
@@ -216,9 +217,7 @@ def value_of(message: Message) -> bytes:
     return value
 
 
-def result(
-    futures: dict[str, Future[ConsumerGroupTopicPartitions]],
-) -> ConsumerGroupTopicPartitions:
+def result(futures: Mapping[str, Future[T]]) -> T:
     """What the one future of an admin call comes to."""
     (future,) = futures.values()
     return future.result(TIMEOUT_S)

@@ -43,7 +43,12 @@ def test_a_record_keeps_its_key_value_time_and_headers_in_order(
     clients: Clients, topic_prefix: str
 ) -> None:
     topic = clients.make_topic(topic_prefix + "records")
-    headers = [("camera", b"door"), ("binary", b"\x00\xff"), ("camera", b"again"), ("none", None)]
+    headers: list[tuple[str, str | bytes | None]] = [
+        ("camera", b"door"),
+        ("binary", b"\x00\xff"),
+        ("camera", b"again"),
+        ("none", None),
+    ]
     producer = clients.producer()
     producer.produce(topic, b"value", b"key", headers=headers, timestamp=1_700_000_000_123)
     assert producer.flush(10) == 0

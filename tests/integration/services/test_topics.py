@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import ClassVar
 
 import pytest
-from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._config import ConfigResource
+from confluent_kafka.admin._resource import ResourceType
 
 from services.errors import BrokerError, BrokerUnavailable
 from services.kafka.clients import wait_for_broker

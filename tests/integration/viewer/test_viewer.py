@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -17,7 +21,12 @@ from confluent_kafka import Producer
 from services.kafka.clients import make_consumer
 from services.records.jpeg import jpeg_size
 from tests.footage import CLIP_SIZE, FakeCamera, face, play
-from tests.integration.viewer.conftest import MakeCamera, RunningViewer, wait_until
+from tests.integration.viewer.conftest import (
+    MakeCamera,
+    RunningViewer,
+    free_port,
+    wait_until,
+)
 from tests.integration.viewer.mjpeg import StuckBrowser, decode, watching
 from viewer.drawing import UNKNOWN, colour_of
 from viewer.settings import ViewerSettings
@@ -246,6 +255,48 @@ def test_it_stops_within_five_seconds_with_browsers_connected(
         for stream in streams:
             stream.result(timeout=5)
         stuck.close()
+
+
+def test_without_kafka_the_page_is_served_says_so_and_stops_in_time() -> None:
+    port = free_port()
+    env = {"KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1", "VIEWER_PORT": str(port)}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "services.cli.main", "viewer"], env={**os.environ, **env}
+    )
+    url = f"http://127.0.0.1:{port}/api/state.json"
+
+    def answers() -> bool:
+        try:
+            return httpx.get(url).json() is not None
+        except httpx.TransportError:
+            return False
+
+    try:
+        wait_until(answers, 30)
+        assert httpx.get(url).json()["ready"] is False
+        process.terminate()
+        assert process.wait(timeout=5) == 0
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_an_address_in_use_is_one_line_and_exit_two() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        ended = subprocess.run(
+            [sys.executable, "-m", "services.cli.main", "viewer"],
+            env={**os.environ, "VIEWER_PORT": str(port)},
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+    assert ended.returncode == 2
+    last = ended.stderr.strip().splitlines()[-1]
+    assert last == (
+        f"facestream viewer: VIEWER_PORT={port}: 127.0.0.1:{port}: Address already in use"
+    )
 
 
 def test_hostile_records_become_dead_letters_and_the_frames_between_them_are_shown(
