@@ -106,7 +106,9 @@ class ReferenceMatrix:
         if not len(faces):
             return []
         similarities = faces @ self._columns.T
-        by_person = np.maximum.reduceat(similarities, self._starts, axis=1)
+        by_person = similarities
+        if len(self._starts) < len(self._photo_ids):
+            by_person = np.maximum.reduceat(similarities, self._starts, axis=1)
         thresholds = np.where(
             np.isnan(self._overrides), np.float32(default_threshold), self._overrides
         )

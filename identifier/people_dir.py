@@ -18,6 +18,7 @@ from services.lifecycle.health import Health
 
 log = structlog.get_logger()
 
+_STOP_WITHIN_S = 1.0
 _SUFFIXES = (".jpg", ".jpeg", ".png")
 _Stamp = tuple[int, int]
 
@@ -64,10 +65,10 @@ class PeopleDir:
         self._thread.start()
 
     def stop(self) -> None:
-        """Watch no more; a photo in hand is finished."""
+        """Watch no more; a photo in hand is finished, unless its models are still coming."""
         self._end.set()
         if self._thread.is_alive():
-            self._thread.join()
+            self._thread.join(_STOP_WITHIN_S)
 
     def look(self) -> None:
         """Bring the gallery up to what lies in the folder now.

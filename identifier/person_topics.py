@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterable
 
 import structlog
@@ -15,6 +16,7 @@ from services.kafka.topics import ensure_topics, person_topic
 log = structlog.get_logger()
 
 _MADE_AHEAD = 1_000
+_RETRY_AFTER_S = 30.0
 
 
 class PersonTopics:
@@ -34,6 +36,7 @@ class PersonTopics:
         self._create = create
         self._lock = threading.Lock()
         self._made: set[str] = set()
+        self._not_before_s = 0.0
 
     def owns(self, topic: str) -> bool:
         """Whether a topic is a person's."""
@@ -54,7 +57,7 @@ class PersonTopics:
             self._make(snapshot.slugs)
 
     def _make(self, slugs: Iterable[str]) -> None:
-        if not (missing := set(slugs) - self._made):
+        if not (missing := set(slugs) - self._made) or time.monotonic() < self._not_before_s:
             return
         with self._lock:
             missing -= self._made
@@ -63,4 +66,6 @@ class PersonTopics:
             except (RetriableError, BrokerError) as error:
                 # Nobody waits for a person's topic; the broker may still make it when written to.
                 log.warning("person topics not made", people=sorted(missing)[:10], why=str(error))
-            self._made |= missing
+                self._not_before_s = time.monotonic() + _RETRY_AFTER_S
+            else:
+                self._made |= missing

@@ -15,6 +15,7 @@ import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from identifier import handover
+from identifier.closing import close_within
 from identifier.identify import Frame, identify, people_in, read_frame
 from identifier.offsets import OffsetLedger, Ticket
 from identifier.person_topics import PersonTopics
@@ -38,8 +39,9 @@ _IDLE_POLL_S = 0.1
 _BUSY_POLL_S = 0.02  # acknowledgements are taken in between two polls
 _COMMIT_EVERY_S = 0.1
 _LAG_EVERY_S = 2.0
-_FLUSH_S = 4.0
-_COMMITTED_S = 3.0
+_FLUSH_S = 3.0
+_COMMITTED_S = 2.0
+_CLOSE_S = 2.5
 
 Waiting = tuple[Ticket, Frame]
 
@@ -95,6 +97,7 @@ class IdentifierService:
         self._outputs = outputs
         self._health = health
         self._owned: set[int] = set()
+        self._ending = False
         self._committed_s = self._lag_seen_s = 0.0
         self._overflows = 0
         self._unmatched: set[str] = set()
@@ -116,9 +119,9 @@ class IdentifierService:
             while not stop.stopped:
                 self._turn(stop)
         finally:
-            self._publisher.flush(_FLUSH_S)
-            self._commit(everything=True)
-            self._consumer.close()
+            self._hand_over()
+            self._ending = True
+            close_within(self._consumer, _CLOSE_S)
 
     def _turn(self, stop: StopSignal) -> None:
         self._health.beat()
@@ -198,26 +201,41 @@ class IdentifierService:
         key = frame.key.camera.encode()
         return [OutRecord(topic, key, frame.record.jpeg, headers) for topic in topics]
 
-    def _commit(self, *, everything: bool = False) -> None:
-        """Commit what is through.
+    def _commit(self) -> None:
+        """Commit what is through, without waiting; what fails is made good by the next one."""
+        self._send_offsets(
+            [
+                TopicPartition(self._outputs.processed_topic, *at)
+                for at in self._ledger.news().items()
+            ]
+        )
 
-        An asynchronous commit that fails is made good by the next one; `everything` is the last,
-        waits, and tells the next owner how far each camera has got.
+    def _hand_over(self) -> None:
+        """Publish what is under way, commit, and tell the next owner how far each camera is.
+
+        Everything here gives up after a few seconds: the broker may be gone.
         """
-        moved = self._ledger.positions() if everything else self._ledger.news()
+        self._publisher.flush(_FLUSH_S)
         topic = self._outputs.processed_topic
-        offsets = [
-            TopicPartition(topic, number, at, self._word_to_the_next(number) if everything else "")
-            for number, at in moved.items()
-            if number in self._owned
-        ]
-        if not offsets:
+        self._send_offsets(
+            [
+                TopicPartition(topic, number, at, self._word_to_the_next(number))
+                for number, at in self._ledger.positions().items()
+            ]
+        )
+        # A commit that waits has no timeout. This question has one, and is answered after it.
+        if owned := [TopicPartition(topic, number) for number in self._owned]:
+            try:
+                self._consumer.committed(owned, timeout=_COMMITTED_S)
+            except KafkaException as failure:
+                log.warning("offsets not confirmed", error=failure.args[0].str())
+
+    def _send_offsets(self, offsets: list[TopicPartition]) -> None:
+        mine = [at for at in offsets if at.partition in self._owned]
+        if not mine:
             return
         try:
-            if everything:
-                self._consumer.commit(offsets=offsets, asynchronous=False)
-            else:
-                self._consumer.commit(offsets=offsets, asynchronous=True)
+            self._consumer.commit(offsets=mine, asynchronous=True)
         except KafkaException as failure:
             error: KafkaError = failure.args[0]
             if error.fatal():
@@ -260,8 +278,8 @@ class IdentifierService:
         self._rebalanced("partitions assigned", consumer, partitions)
 
     def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        self._publisher.flush(_FLUSH_S)
-        self._commit(everything=True)
+        if not self._ending:
+            self._hand_over()
         self._on_lost(consumer, partitions)
 
     def _on_lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:

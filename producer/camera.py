@@ -12,7 +12,7 @@ import structlog
 
 from producer.addresses import Kind, SourceSpec, redact, source_kind
 from producer.encoding import EncodedFrame, encode
-from producer.link import OutFrame
+from producer.link import TOO_LARGE, OutFrame
 from producer.pacing import Pacer, Thinner
 from producer.publisher import Publisher, drop
 from producer.settings import ProducerSettings
@@ -180,25 +180,23 @@ class Camera:
             if pacer is not None and not pacer.hold(captured.position_s):
                 return
             taken_at = datetime.now(UTC) if plan.stored else captured.captured_at
-            encoded = self._encode(captured)
-            if encoded is None:
-                continue
-            if not publisher.publish(self._out_frame(encoded, taken_at)):
-                return
-            self.published += 1
-
-    def _encode(self, captured: CapturedFrame) -> EncodedFrame | None:
-        plan = self.plan
-        try:
-            return encode(captured, max_side_px=plan.max_side_px, quality=plan.jpeg_quality)
-        except RecordError as error:
-            if plan.stored:
-                log.warning("frame left out", camera=plan.name, error=str(error))
-                self._unreadable.append(str(error))
+            try:
+                encoded = encode(captured, max_side_px=plan.max_side_px, quality=plan.jpeg_quality)
+                if not publisher.publish(self._out_frame(encoded, taken_at)):
+                    return
+            except RecordError as error:
+                self._leave_out(error)
             else:
-                log.debug("frame left out", camera=plan.name, error=str(error))
-                drop(plan.name, "undecodable")
-            return None
+                self.published += 1
+
+    def _leave_out(self, error: RecordError) -> None:
+        camera = self.plan.name
+        if self.plan.stored:
+            log.warning("frame left out", camera=camera, error=str(error))
+            self._unreadable.append(str(error))
+        else:
+            log.debug("frame left out", camera=camera, error=str(error))
+            drop(camera, TOO_LARGE if error.reason == TOO_LARGE else "undecodable")
 
     def _out_frame(self, encoded: EncodedFrame, taken_at: datetime) -> OutFrame:
         meta = FrameMeta(
@@ -229,7 +227,7 @@ class Camera:
             if self._unreadable:
                 raise SourceError(
                     f"{len(self._unreadable)} of {self.read - read_before} frames of "
-                    f"{source.describe()} cannot be read, the first: {self._unreadable[0]}"
+                    f"{source.describe()} were left out, the first: {self._unreadable[0]}"
                 )
             if not self.plan.loop:
                 return

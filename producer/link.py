@@ -10,7 +10,7 @@ from functools import partial
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from producer.settings import ProducerSettings
-from services.errors import BrokerError, FatalError, SourceError
+from services.errors import BrokerError, RecordError
 from services.kafka.clients import make_producer
 from services.lifecycle import metrics
 from services.records.frames import FrameMeta, raw_key, to_headers
@@ -29,7 +29,7 @@ _NOT_YET = {
     KafkaError.BROKER_NOT_AVAILABLE,
     KafkaError.NETWORK_EXCEPTION,
 }
-_TOO_LARGE = {KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.INVALID_MSG_SIZE}
+TOO_LARGE = "too-large"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +43,6 @@ class OutFrame:
 def not_yet(error: KafkaError) -> bool:
     """Whether a frame may be delivered by a later try."""
     return error.code() in _NOT_YET and not error.fatal()
-
-
-def too_large(error: KafkaError) -> bool:
-    """Whether the frame itself is the trouble: no record may be so large."""
-    return error.code() in _TOO_LARGE
 
 
 class Link:
@@ -74,7 +69,7 @@ class Link:
         self._lost = lost
         self._lock = threading.Lock()
         self._flying_bytes = 0
-        self._failure: FatalError | None = None
+        self._failure: BrokerError | None = None
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._listen, name="acknowledgements", daemon=True)
         self._thread.start()
@@ -90,11 +85,8 @@ class Link:
 
         Raises:
             BrokerError: the broker refused for good, now or since the last call.
-            SourceError: the frame is larger than a record may be.
         """
         self.check()
-        if len(frame.jpeg) > self._max_bytes:
-            raise _oversized(frame)
         with self._lock:
             self._flying_bytes += len(frame.jpeg)
         try:
@@ -110,17 +102,34 @@ class Link:
             return False
         except KafkaException as failure:
             self._landed(frame)
-            raise self._refusal(failure.args[0], frame) from None
+            raise self._refusal(failure.args[0]) from None
         return True
+
+    def check_size(self, frame: OutFrame) -> None:
+        """Refuse a frame that no record can hold.
+
+        Raises:
+            RecordError: `too-large`.
+        """
+        if len(frame.jpeg) > self._max_bytes:
+            raise RecordError(
+                TOO_LARGE,
+                f"a frame of {len(frame.jpeg)} bytes, and a record holds {self._max_bytes}; "
+                "set MAX_SIDE or raise KAFKA_MAX_MESSAGE_BYTES",
+            )
 
     def check(self) -> None:
         """Raise what ended the link, if anything did."""
         if self._failure is not None:
             raise self._failure
 
-    def fail(self, frame: OutFrame, error: KafkaError) -> None:
-        """Let every later call raise what this frame was refused for."""
-        self._failure = self._refusal(error, frame)
+    def fail(self, error: KafkaError) -> None:
+        """Let every later call raise BrokerError."""
+        self._failure = self._refusal(error)
+
+    def flush(self, timeout_s: float) -> None:
+        """Wait until everything that was sent is acknowledged, or time is up."""
+        self._producer.flush(timeout_s)
 
     def close(self, timeout_s: float) -> int:
         """Wait for the last acknowledgements; returns how many frames are left without."""
@@ -148,14 +157,5 @@ class Link:
         with self._lock:
             self._flying_bytes -= len(frame.jpeg)
 
-    def _refusal(self, error: KafkaError, frame: OutFrame) -> BrokerError | SourceError:
-        if too_large(error):
-            return _oversized(frame)
+    def _refusal(self, error: KafkaError) -> BrokerError:
         return BrokerError(f"{self._topic} takes no frames: {error.str()}")
-
-
-def _oversized(frame: OutFrame) -> SourceError:
-    return SourceError(
-        f"a frame of {frame.meta.camera} has {len(frame.jpeg)} bytes: more than a record may "
-        "have; set MAX_SIDE or raise KAFKA_MAX_MESSAGE_BYTES"
-    )

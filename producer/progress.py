@@ -8,10 +8,26 @@ from types import TracebackType
 from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    ProgressColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
 from rich.progress import Progress as Bars
+from rich.text import Text
 
 from producer.camera import Camera
+
+
+class _Rate(ProgressColumn):
+    """Frames per second, once there is one to tell."""
+
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.speed or 0.0:.1f} frames/s")
 
 
 class Progress:
@@ -23,7 +39,7 @@ class Progress:
             TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("frames {task.speed:.1f}/s"),
+            _Rate(),
             TimeElapsedColumn(),
             console=Console(stderr=True),
             disable=not shown,

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
-import structlog
 from confluent_kafka import KafkaError
 
 from producer.backlog import BacklogGate
-from producer.link import Link, OutFrame, not_yet, too_large
+from producer.link import Link, OutFrame, not_yet
 from producer.settings import ProducerSettings
-from services.errors import BrokerError, SourceError
+from services.errors import BrokerError
 from services.lifecycle import metrics
-
-log = structlog.get_logger()
 
 _PAUSE_S = 0.05
 _LIVE_IN_FLIGHT_FRAMES = 16
@@ -30,7 +28,7 @@ class Publisher(Protocol):
 
         Raises:
             BrokerError: the broker refuses for good.
-            SourceError: the frame is larger than a record may be.
+            RecordError: `too-large`, no record can hold the frame.
         """
 
     def close(self, timeout_s: float) -> int:
@@ -64,6 +62,7 @@ class StoredPublisher:
 
     def publish(self, frame: OutFrame) -> bool:
         """Take one frame, once there is room for it in the backlog."""
+        self._link.check_size(frame)
         if not self._gate.admit(len(frame.jpeg), lambda: self.flying_bytes):
             return False
         return self._send_again() and self._send(frame)
@@ -109,7 +108,7 @@ class StoredPublisher:
         if not_yet(error):
             self._again.append(frame)
         else:
-            self._link.fail(frame, error)
+            self._link.fail(error)
 
 
 class LivePublisher:
@@ -130,6 +129,7 @@ class LivePublisher:
     def publish(self, frame: OutFrame) -> bool:
         """Take one frame, making room by dropping the camera's oldest where there is none."""
         self._link.check()
+        self._link.check_size(frame)
         camera = frame.meta.camera
         with self._lock:
             waiting = self._waiting.setdefault(camera, deque())
@@ -142,21 +142,23 @@ class LivePublisher:
 
     def close(self, timeout_s: float) -> int:
         """Wait for the last acknowledgements; returns how many frames were not sent."""
-        left = self._link.close(timeout_s)
+        until_s = time.monotonic() + timeout_s
+        # An acknowledgement sends the next frame, so one flush is not the end.
+        while self._unsettled() and (left_s := until_s - time.monotonic()) > 0:
+            self._link.flush(min(left_s, _PAUSE_S))
+        self._link.close(0)
+        return self._unsettled()
+
+    def _unsettled(self) -> int:
         with self._lock:
-            return left + sum(len(waiting) for waiting in self._waiting.values())
+            waiting = sum(len(frames) for frames in self._waiting.values())
+            return waiting + sum(self._flying.values())
 
     def _pump(self, camera: str) -> None:
         waiting = self._waiting[camera]
         while waiting and self._flying.get(camera, 0) < _LIVE_IN_FLIGHT_FRAMES:
-            try:
-                if not self._link.send(waiting[0]):
-                    return
-            except SourceError as error:
-                log.warning("frame dropped", camera=camera, error=str(error))
-                drop(camera, "too-large")
-                waiting.popleft()
-                continue
+            if not self._link.send(waiting[0]):
+                return
             waiting.popleft()
             self._flying[camera] = self._flying.get(camera, 0) + 1
 
@@ -164,13 +166,10 @@ class LivePublisher:
         self._landed(frame.meta.camera)
 
     def _on_lost(self, frame: OutFrame, error: KafkaError) -> None:
-        if too_large(error):
-            drop(frame.meta.camera, "too-large")
-        elif not_yet(error):
+        if not_yet(error):
             drop(frame.meta.camera, "producer-queue")
         else:
-            self._link.fail(frame, error)
-            return
+            self._link.fail(error)
         self._landed(frame.meta.camera)
 
     def _landed(self, camera: str) -> None:

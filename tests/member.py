@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar, Literal, Self
 
+import structlog
 from confluent_kafka import Message
 from pydantic import Field
 
@@ -32,6 +33,8 @@ from services.lifecycle.health import Health
 from services.lifecycle.service import running
 from services.lifecycle.stopping import StopSignal
 from tests.waiting import eventually
+
+log = structlog.get_logger()
 
 
 class MemberSettings(KafkaSettings):
@@ -209,7 +212,9 @@ def main() -> int:
     settings = MemberSettings.load()
     health = Health("partitions")
     with running(settings, health) as stop:
-        run(settings, Copy(settings), stop, health)
+        copy = Copy(settings)
+        copy.before = lambda batch: log.info("batch begins", records=len(batch))
+        run(settings, copy, stop, health)
     return 0
 
 

@@ -14,7 +14,7 @@ from services.errors import SettingsError
 log = structlog.get_logger()
 
 _BACKLOG = 128
-_SHUTDOWN_S = 3
+_SHUTDOWN_S = 1
 
 
 class ApiServer:
@@ -54,10 +54,10 @@ class ApiServer:
         log.info("API listening", port=self.port)
 
     def stop(self) -> None:
-        """Finish what is being answered, for at most three seconds, and end."""
+        """Finish what is being answered, for a second at most, and end."""
         self._server.should_exit = True
         if self._thread.is_alive():
-            self._thread.join(_SHUTDOWN_S + 2)
+            self._thread.join(_SHUTDOWN_S + 1)
         self._socket.close()
 
     def _serve(self) -> None:

@@ -16,6 +16,7 @@ from services.lifecycle.health import Health
 log = structlog.get_logger()
 
 POLL_S = 0.4
+_STOP_WITHIN_S = 1.0
 
 
 class GalleryWatcher(SnapshotSource):
@@ -70,7 +71,7 @@ class GalleryWatcher(SnapshotSource):
         """Watch no more."""
         self._end.set()
         if self._thread.is_alive():
-            self._thread.join()
+            self._thread.join(_STOP_WITHIN_S)
 
     def _watch(self) -> None:
         away = False

@@ -31,6 +31,8 @@ class DeviceSource:
 
     def __init__(self, address: str) -> None:
         self._address = address
+        # OpenCV has its own word on stderr at every try; one outage is one line of our log.
+        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
         index: int | str = int(address) if address.isdigit() else address
         self._capture = cv2.VideoCapture(index, cv2.CAP_V4L2)
         if not self._capture.isOpened():

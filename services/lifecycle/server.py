@@ -63,7 +63,7 @@ def status_server(host: str, port: int, health: Health) -> Iterator[int]:
     except OSError as error:
         raise SettingsError(f"METRICS_PORT={port}: {host}:{port}: {error.strerror}") from None
     server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, name="status", daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), name="status", daemon=True)
     thread.start()
     try:
         yield server.server_address[1]

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from confluent_kafka import Producer, TopicPartition
+from confluent_kafka import KafkaError, Producer, TopicPartition
 
 from services.broker.kafka import KafkaBroker
 from services.errors import BrokerError
@@ -117,10 +117,12 @@ def test_a_topic_nobody_created_is_not_made_by_writing_to_it(
     kafka_clients: Clients, topic_prefix: str
 ) -> None:
     errors: list[str] = []
+
+    def note(error: KafkaError | None, _: object) -> None:
+        errors.append("" if error is None else error.name())
+
     producer = kafka_clients.producer(message_timeout_ms=1_000)
-    producer.produce(
-        topic_prefix + "typo", b"x", on_delivery=lambda error, _: errors.append(error.name())
-    )
+    producer.produce(topic_prefix + "typo", b"x", on_delivery=note)
     producer.flush(10)
     assert errors
     assert set(errors) <= {"UNKNOWN_TOPIC_OR_PART", "_UNKNOWN_TOPIC", "_MSG_TIMED_OUT"}
@@ -193,7 +195,7 @@ def test_a_port_in_use_is_named_in_the_error(start_kafka: KafkaFactory) -> None:
 
 
 def test_a_kafka_that_cannot_start_says_why(start_kafka: KafkaFactory, tmp_path: Path) -> None:
-    with pytest.raises(BrokerError, match="(?i)heap"):
+    with pytest.raises(BrokerError, match="heap"):
         start_kafka(data_dir=tmp_path, heap_mb=1)
 
 

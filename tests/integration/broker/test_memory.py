@@ -201,7 +201,7 @@ def test_a_classic_group_waits_three_seconds_and_the_consumer_protocol_does_not(
     memory_clients: Clients, topic_prefix: str
 ) -> None:
     topic = memory_clients.make_topic(topic_prefix + "topic")
-    waited_s = []
+    waited_s: list[float] = []
     for protocol in (CLASSIC, NEXT_GENERATION):
         started_s = time.monotonic()
         member = GroupMember(memory_clients, f"group-{len(waited_s)}", topic, protocol)

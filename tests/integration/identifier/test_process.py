@@ -154,20 +154,22 @@ def test_sigterm_commits_leaves_and_exits_0_and_the_next_start_repeats_nothing(
 def test_sigterm_ends_it_within_ten_seconds_when_the_broker_is_gone(
     topic_prefix: str, tmp_path: Path, portraits: Path, analyser: FaceAnalyser
 ) -> None:
-    with MemoryBroker() as broker:
-        with services(broker.bootstrap_servers, topic_prefix, tmp_path) as run:
-            photo = (portraits / "alex_lacamoire.png").read_bytes()
-            child = run.start("identifier")
-            run.ready()
-            feed = Feed(run, face_of(analyser, photo), analyser)
-            feed.send(10)
-            with reading(broker.bootstrap_servers, run.env["TOPIC_IDENTIFIED"]) as reader:
-                reader.until(10, 20)
-            broker.stop()
-            assert child.pid is not None
-            os.kill(child.pid, signal.SIGTERM)
-            eventually(lambda: child.status is not None, 10, "the identifier ends")
-            assert child.status == 0, child.last_words()
+    with (
+        MemoryBroker() as broker,
+        services(broker.bootstrap_servers, topic_prefix, tmp_path) as run,
+    ):
+        photo = (portraits / "alex_lacamoire.png").read_bytes()
+        child = run.start("identifier")
+        run.ready()
+        feed = Feed(run, face_of(analyser, photo), analyser)
+        feed.send(10)
+        with reading(broker.bootstrap_servers, run.env["TOPIC_IDENTIFIED"]) as reader:
+            reader.until(10, 20)
+        broker.stop()
+        assert child.pid is not None
+        os.kill(child.pid, signal.SIGTERM)
+        eventually(lambda: child.status is not None, 10, "the identifier ends")
+        assert child.status == 0, child.last_words()
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from producer.publisher import LivePublisher, StoredPublisher
 from producer.settings import ProducerSettings
 from services.broker.kafka import KafkaBroker
 from services.broker.memory import RETENTION_BYTES_PER_PARTITION
-from services.errors import BrokerUnavailable, SourceError
+from services.errors import BrokerUnavailable, RecordError, SourceError
 from services.kafka.clients import make_consumer
 from services.kafka.topics import ensure_topics
 from services.lifecycle.metrics import REGISTRY
@@ -307,18 +307,19 @@ def test_a_camera_that_outruns_kafka_drops_its_oldest_and_never_waits(topic_pref
     assert 100 - 30 - 16 <= dropped <= 100 - 30
 
 
-def test_a_frame_too_large_for_a_record_is_said_so(memory_broker: str, topic_prefix: str) -> None:
+def test_a_frame_too_large_for_a_record_is_said_so_and_costs_only_itself(
+    memory_broker: str, topic_prefix: str
+) -> None:
     settings = settings_for(memory_broker, topic_prefix, KAFKA_MAX_MESSAGE_BYTES="1048576")
     ensure_topics(settings, [settings.topic_raw])
-    large = picture() + bytes(2_000_000)
-    stored = StoredPublisher(settings, open_gate(), threading.Event().wait)
-    with pytest.raises(SourceError, match="MAX_SIDE"):
-        stored.publish(out_frame(0, large))
-    assert stored.finish(1) == 0
-    live = LivePublisher(settings)
-    camera = f"yard-{uuid4().hex[:6]}"
-    assert live.publish(out_frame(0, large, camera))
-    assert live.publish(out_frame(1, picture(), camera))
-    assert live.close(10) == 0
-    assert total("facestream_drops_total", camera, reason="too-large") == 1
-    assert total("facestream_frames_out_total", camera) == 1
+    large = picture() + bytes(1_048_576)
+    publishers = (
+        StoredPublisher(settings, open_gate(), threading.Event().wait),
+        LivePublisher(settings),
+    )
+    for publisher in publishers:
+        with pytest.raises(RecordError, match="MAX_SIDE"):
+            publisher.publish(out_frame(0, large))
+        assert publisher.publish(out_frame(1, picture()))
+        assert publisher.close(10) == 0
+    assert len(read_all(memory_broker, settings.topic_raw)) == 2

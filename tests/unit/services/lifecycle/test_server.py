@@ -76,9 +76,11 @@ def test_port_0_is_off(health: Health) -> None:
 
 
 def test_a_port_that_is_taken_is_named(port: int, health: Health) -> None:
-    with pytest.raises(SettingsError, match=f"METRICS_PORT={port}"):
-        with status_server("127.0.0.1", port, health):
-            pass
+    with (
+        pytest.raises(SettingsError, match=f"METRICS_PORT={port}"),
+        status_server("127.0.0.1", port, health),
+    ):
+        pass
 
 
 def test_the_port_is_free_afterwards(health: Health) -> None:
