@@ -203,12 +203,10 @@ class IdentifierService:
 
     def _commit(self) -> None:
         """Commit what is through, without waiting; what fails is made good by the next one."""
-        self._send_offsets(
-            [
-                TopicPartition(self._outputs.processed_topic, *at)
-                for at in self._ledger.news().items()
-            ]
-        )
+        if news := self._ledger.news():
+            self._backoff.reset()
+            topic = self._outputs.processed_topic
+            self._send_offsets([TopicPartition(topic, *moved) for moved in news.items()])
 
     def _hand_over(self) -> None:
         """Publish what is under way, commit, and tell the next owner how far each camera is.

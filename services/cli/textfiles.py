@@ -15,7 +15,7 @@ class Counts:
 
     Attributes:
         taken: frames the producer took from the source, published or not.
-        dropped: frames left out on purpose, by reason, anywhere.
+        dropped: frames left out on purpose, by reason; what a viewer did not draw is not lost.
         dead_letters: records sent to a dead-letter topic, anywhere.
     """
 
@@ -34,7 +34,7 @@ def read_counts(folder: Path) -> Counts:
                 match sample.name:
                     case "facestream_frames_out_total" if path.name.startswith("producer"):
                         counts.taken[camera] += int(sample.value)
-                    case "facestream_drops_total":
+                    case "facestream_drops_total" if not path.name.startswith("viewer"):
                         if path.name.startswith("producer"):
                             counts.taken[camera] += int(sample.value)
                         counts.dropped[camera][sample.labels["reason"]] += int(sample.value)

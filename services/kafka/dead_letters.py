@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import cast
 
 import structlog
 from confluent_kafka import Message
 
 from services.errors import RecordError
-from services.kafka.outputs import Headers, OutRecord, position
+from services.kafka.outputs import OutRecord, position
 from services.kafka.topics import dlq_topic
 from services.lifecycle import metrics
 from services.records.frames import valid_camera_name
@@ -25,7 +24,7 @@ def dead_letter(message: Message, error: RecordError) -> OutRecord:
     (topic/partition/offset) and `dlq-at` (RFC 3339).
     """
     topic = message.topic() or "unknown"
-    headers = cast("Headers", pairs(message))
+    headers = pairs(message)
     added = {
         "dlq-reason": error.reason,
         "dlq-detail": str(error),

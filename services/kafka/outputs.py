@@ -11,7 +11,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from services.errors import RecordError
 
 DeliveryCallback = Callable[[KafkaError | None, Message], None]
-Headers = list[tuple[str, bytes]]
+Headers = Sequence[tuple[str, bytes | None]]
 
 _QUEUE_PATIENCE_S = 20.0
 
@@ -23,7 +23,7 @@ class OutRecord:
     topic: str
     key: bytes | None
     value: bytes | None = field(repr=False)
-    headers: Headers = field(default_factory=list, repr=False)
+    headers: Headers = field(default=(), repr=False)
 
     def send(self, producer: Producer, on_delivery: DeliveryCallback | None = None) -> None:
         """Hand the record to librdkafka; waits a while for its queue to have room.

@@ -27,7 +27,7 @@ def setup_logging(settings: ServiceSettings) -> None:
     renderers: list[structlog.typing.Processor] = (
         [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
         if as_json
-        else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=0)]
+        else [_console()]
     )
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -50,6 +50,15 @@ def setup_logging(settings: ServiceSettings) -> None:
     root.setLevel(level)
     for name in _NOISY:
         logging.getLogger(name).setLevel(max(level, logging.WARNING))
+
+
+def _console() -> structlog.typing.Processor:
+    # The default traceback shows local variables: frames, embeddings, secrets.
+    return structlog.dev.ConsoleRenderer(
+        colors=sys.stderr.isatty(),
+        pad_event_to=0,
+        exception_formatter=structlog.dev.plain_traceback,
+    )
 
 
 def _naming(service: str) -> structlog.typing.Processor:

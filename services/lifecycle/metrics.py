@@ -23,7 +23,8 @@ BATCH_SIZE = Histogram(
 )
 STAGE_SECONDS = Histogram(
     "facestream_stage_seconds",
-    "Seconds a batch spends in one stage (decode, analyse, publish, commit, match).",
+    "Seconds spent in one stage: decode, analyse, encode, settle (worker), match (identifier), "
+    "draw (viewer).",
     ["stage"],
     buckets=_SECONDS,
     registry=REGISTRY,
@@ -37,7 +38,8 @@ END_TO_END_SECONDS = Histogram(
 )
 DROPS = Counter(
     "facestream_drops",
-    "Frames left out on purpose (reason: stale, producer-queue).",
+    "Frames left out on purpose; reason: stale (worker), producer-queue, too-large, undecodable "
+    "(producer), duplicate (identifier), late, undrawable (viewer).",
     ["camera", "reason"],
     registry=REGISTRY,
 )

@@ -151,6 +151,29 @@ def test_sigterm_commits_leaves_and_exits_0_and_the_next_start_repeats_nothing(
     assert [f.frame.seq for f in all_identified(run)] == list(range(20))
 
 
+@pytest.mark.kafka
+def test_an_identifier_killed_midway_costs_no_frame(
+    kafka: str, topic_prefix: str, tmp_path: Path, portraits: Path, analyser: FaceAnalyser
+) -> None:
+    photo = (portraits / "alex_lacamoire.png").read_bytes()
+    env = {"KAFKA_SESSION_TIMEOUT_MS": "1000", "GROUP_ID": f"{topic_prefix}identifier"}
+    with services(kafka, topic_prefix, tmp_path, **env) as run:
+        victim = run.start("identifier", "victim")
+        run.ready()
+        feed = Feed(run, face_of(analyser, photo), analyser)
+        with reading(kafka, run.env["TOPIC_IDENTIFIED"]) as reader:
+            feed.send(300)
+            reader.until(20, 20)
+            run.kill(victim)
+            feed.send(100)
+            run.start("identifier")
+            eventually(
+                lambda: {f.frame.seq for f in all_identified(run)} == set(range(400)),
+                30,
+                "every frame was identified",
+            )
+
+
 def test_sigterm_ends_it_within_ten_seconds_when_the_broker_is_gone(
     topic_prefix: str, tmp_path: Path, portraits: Path, analyser: FaceAnalyser
 ) -> None:

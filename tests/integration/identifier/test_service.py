@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import pytest
 from confluent_kafka import Consumer, Message, Producer, TopicPartition
+from structlog import wrap_logger
+from structlog.testing import LogCapture
 
 from identifier.assembly import build_service
 from identifier.matcher import Person, Reference
@@ -54,7 +56,7 @@ class Bench:
 
     @contextmanager
     def identifier(
-        self, gallery: SnapshotSource = GALLERY, **changes: str | float | bool
+        self, gallery: SnapshotSource = GALLERY, **changes: str | float | bool | dict[str, str]
     ) -> Iterator[Callable[[], None]]:
         """Run an identifier; yields what ends it early."""
         settings = self.settings.model_copy(update=changes)
@@ -314,6 +316,31 @@ def test_identifiers_that_come_and_go_lose_no_frame(protocol: str, kafka_bench: 
         assert set(of_camera) == set(range(each))
     # At least once: a frame is doubled only where a partition changed hands.
     assert len(identified) <= sent + 8 * 20
+
+
+@pytest.mark.kafka
+def test_what_kafka_does_not_take_is_not_committed_and_is_published_later(
+    kafka_bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench, logged = kafka_bench, LogCapture()
+    monkeypatch.setattr("identifier.service.log", wrap_logger(None, processors=[logged]))
+    missing = bench.settings.topic_identified + ".missing"
+    impatient = {
+        "topic.metadata.propagation.max.ms": "200",
+        "topic.metadata.refresh.fast.interval.ms": "50",
+    }
+    with bench.identifier(topic_identified=missing, kafka_config=impatient):
+        bench.send([processed(seq) for seq in range(5)])
+        eventually(
+            lambda: any(entry["event"] == "frames are read again" for entry in logged.entries),
+            30,
+            "the frames are read again",
+        )
+        assert bench.committed() == 0
+        ensure_topics(bench.settings, [missing])
+        bench.wait_until_committed(5)
+    published = seqs(identified_frames(bench.messages(missing)))
+    assert list(dict.fromkeys(published)) == list(range(5))
 
 
 @pytest.mark.kafka

@@ -10,11 +10,12 @@ import pytest
 from confluent_kafka import Message
 from confluent_kafka.admin import AdminClient
 
-from services.errors import BrokerError
+from services.errors import BrokerError, RecordError
 from services.kafka.topics import dlq_topic, ensure_topics
-from services.records.headers import pairs
+from services.records.headers import pairs, read_headers
 from tests.integration.services.conftest import Bench
 from tests.member import Member
+from tests.rawclient import send_with_header
 from tests.waiting import eventually
 
 GOOD = [b"good %d" % number for number in range(50)]
@@ -219,3 +220,17 @@ def test_a_lone_record_waits_no_longer_than_the_batch_may(bench: Bench) -> None:
 def test_the_dead_letter_topic_is_made_with_the_others(kafka_bench: Bench) -> None:
     settings = kafka_bench.settings()
     assert ensure_topics(settings, [settings.input_topic, dlq_topic(settings.input_topic)]) == []
+
+
+def test_a_header_name_that_is_not_text_makes_a_dead_letter_and_no_crash(bench: Bench) -> None:
+    send_with_header(bench.bootstrap, f"{bench.prefix}in", b"reject this", b"\xff\xfe")
+    send_with_header(bench.bootstrap, f"{bench.prefix}in", b"raise this", b"\xff\xfe")
+    bench.produce(GOOD)
+    with Member(bench.settings()) as member:
+        assert bench.settle_at(50) == ONCE
+        eventually(lambda: len(bench.dead_letters()) == 2, 30, "dead letters")
+    assert member.error is None
+    for letter in bench.dead_letters():
+        assert pairs(letter)[0][0] == "unreadable-headers"
+        with pytest.raises(RecordError, match="not UTF-8"):
+            read_headers(letter)

@@ -105,6 +105,23 @@ def test_a_member_taken_for_dead_that_wakes_up_commits_nothing(
     assert sleeper.said("batch is read again")
 
 
+def test_a_member_put_out_of_its_group_for_being_slow_commits_nothing(
+    kafka_bench: Bench, tmp_path: Path
+) -> None:
+    values = VALUES[:40]
+    kafka_bench.produce(values)
+    env = kafka_bench.env | SLOW
+    slow = {"PAUSE_MS": "800", "KAFKA_CONFIG__MAX_POLL_INTERVAL_MS": "2000"}
+    with member_process(env | slow, tmp_path / "slow.log") as member:
+        eventually(lambda: member.said("batch begins"), 40, "it works")
+        with member_process(env, tmp_path / "heir.log"):
+            assert kafka_bench.settle_at(40) == Counter(values)
+            eventually(lambda: member.said("partitions lost"), 30, "it notices")
+            assert kafka_bench.output() == Counter(values)
+            assert member.process.poll() is None
+    assert member.said("batch is read again")
+
+
 @pytest.mark.parametrize("protocol", ["classic", "consumer"])
 def test_sigterm_finishes_the_batch_leaves_the_group_and_exits_0_within_10_s(
     kafka_bench: Bench, tmp_path: Path, protocol: str

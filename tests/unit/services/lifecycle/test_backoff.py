@@ -16,7 +16,7 @@ seconds = st.floats(0.001, 100)
 def test_every_delay_is_in_the_upper_half_of_its_ceiling(
     first_s: float, most_s: float, tries: int, seed: int
 ) -> None:
-    backoff = Backoff(first_s, most_s, random.Random(seed))  # noqa: S311 - no secret
+    backoff = Backoff(first_s, most_s, random.Random(seed))
     for _ in range(tries):
         backoff.next_s()
     ceiling_s = min(most_s, first_s * 2 ** min(tries, 30))

@@ -10,6 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 _SERVICE = """
 import logging, sys, threading
 from typing import ClassVar
@@ -36,6 +38,7 @@ with running(settings, Health()) as stop:
     thread = threading.Thread(target=lambda: log.info("from a thread"))
     thread.start(); thread.join()
     try:
+        secret = "sesame" + "sesame"
         raise ValueError("oh no")
     except ValueError:
         log.exception("it failed")
@@ -93,6 +96,13 @@ def test_log_lines_are_key_value_on_a_terminal(tmp_path: Path) -> None:
     assert err.count("frame out") == 1
     assert err.count("not at INFO") == 1
     assert "ValueError" in err
+
+
+@pytest.mark.parametrize("log_format", ["console", "json"])
+def test_no_traceback_shows_the_values_of_variables(tmp_path: Path, log_format: str) -> None:
+    _, err = run(tmp_path, LOG_FORMAT=log_format)
+    assert "ValueError: oh no" in err
+    assert "sesamesesame" not in err
 
 
 def test_sigterm_ends_it_well(tmp_path: Path) -> None:
