@@ -10,6 +10,7 @@ from consumer.settings import WorkerSettings
 from consumer.worker import FrameWorker, WorkerLimits
 from services.kafka.batches import BatchLimits, BatchReader
 from services.kafka.clients import make_consumer, make_producer
+from services.kafka.closing import close_within
 from services.kafka.loop import ConsumeProcessProduce
 from services.kafka.settlement import AtLeastOnce, ExactlyOnce, Settlement
 from services.kafka.topics import dlq_topic, ensure_topics_when_up
@@ -18,6 +19,8 @@ from services.lifecycle.service import running
 from services.models.analysis import FaceAnalyser
 
 log = structlog.get_logger()
+
+_CLOSE_S = 3.0
 
 
 def main(argv: Sequence[str] = ()) -> int:
@@ -55,5 +58,5 @@ def main(argv: Sequence[str] = ()) -> int:
                 reader, worker, settlement, health, max_record_bytes=settings.max_record_bytes
             ).run(stop)
         finally:
-            consumer.close()
+            close_within(consumer, _CLOSE_S)
     return 0

@@ -15,7 +15,6 @@ import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from identifier import handover
-from identifier.closing import close_within
 from identifier.identify import Frame, identify, people_in, read_frame
 from identifier.offsets import OffsetLedger, Ticket
 from identifier.person_topics import PersonTopics
@@ -24,6 +23,7 @@ from identifier.reorder import Reorderer
 from identifier.sequence import Order, Released
 from identifier.snapshot import SnapshotSource
 from services.errors import BrokerError, RecordError
+from services.kafka.closing import close_within
 from services.kafka.outputs import OutRecord
 from services.lifecycle import metrics
 from services.lifecycle.backoff import Backoff

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,6 +77,7 @@ class KafkaBroker:
             self.stop()
             raise
         self.bootstrap_servers = ",".join(node.address for node in self.nodes)
+        self.environment: Mapping[str, str] = {"KAFKA_BOOTSTRAP_SERVERS": self.bootstrap_servers}
         self.explain = (
             f"Apache Kafka {KAFKA_VERSION} runs at {self.bootstrap_servers}; "
             f"its log is kept in {self._storage.root}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal, Self
 
 from confluent_kafka import KafkaException, Producer
@@ -43,6 +44,13 @@ class MemoryBroker:
         self.bootstrap_servers = ",".join(
             f"{broker.host}:{broker.port}" for broker in metadata.brokers.values()
         )
+        self.environment: Mapping[str, str] = {
+            "KAFKA_BOOTSTRAP_SERVERS": self.bootstrap_servers,
+            # Offsets that are sent to a transaction are forgotten here.
+            "DELIVERY": "at_least_once",
+            # In a classic rebalance it refuses commits, and batches would come out twice.
+            "KAFKA_GROUP_PROTOCOL": "consumer",
+        }
         self.explain = (
             f"a broker in memory runs at {self.bootstrap_servers}: "
             f"{RETENTION_BYTES_PER_PARTITION // 1024**2} MB of each partition is kept, "

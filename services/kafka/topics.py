@@ -21,6 +21,7 @@ log = structlog.get_logger()
 
 DLQ_SUFFIX = ".dlq"
 _ADMIN_TIMEOUT_S = 15.0
+_ASK_TIMEOUT_S = 5.0  # short enough to end in time when told to stop meanwhile
 _SEEN_WITHIN_S = 5.0
 _HOUR_MS = 3_600_000
 _UNAVAILABLE = {
@@ -114,7 +115,7 @@ def ensure_topics_when_up(settings: KafkaSettings, names: Sequence[str], stop: S
 
 
 def _create_missing(settings: KafkaSettings, admin: AdminClient, names: Iterable[str]) -> list[str]:
-    cluster = admin.list_topics(timeout=_ADMIN_TIMEOUT_S)
+    cluster = admin.list_topics(timeout=_ASK_TIMEOUT_S)
     missing = [name for name in names if name not in cluster.topics]
     if cluster.controller_id in cluster.brokers:
         created = _create(admin, [topic_spec(settings, name) for name in missing])
@@ -124,7 +125,7 @@ def _create_missing(settings: KafkaSettings, admin: AdminClient, names: Iterable
         raise BrokerUnavailable(f"{settings.kafka_bootstrap_servers} has no controller yet")
     # The in-memory broker has no controller: it makes a topic when asked about it.
     for name in missing:
-        admin.list_topics(name, timeout=_ADMIN_TIMEOUT_S)
+        admin.list_topics(name, timeout=_ASK_TIMEOUT_S)
     return missing
 
 
@@ -133,7 +134,7 @@ def _wait_until_seen(admin: AdminClient, names: Iterable[str]) -> None:
     unseen = set(names)
     deadline_s = time.monotonic() + _SEEN_WITHIN_S
     while unseen and time.monotonic() < deadline_s:
-        unseen -= set(admin.list_topics(timeout=_ADMIN_TIMEOUT_S).topics)
+        unseen -= set(admin.list_topics(timeout=_ASK_TIMEOUT_S).topics)
         if unseen:
             time.sleep(0.05)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from operator import methodcaller
 from typing import cast
 
 from confluent_kafka import Message
@@ -12,19 +13,21 @@ from services.errors import RecordError
 Headers = list[tuple[str, bytes]]
 
 _UNREADABLE = "unreadable-headers"
+_headers_of = methodcaller("headers")  # unlike `message.headers()`, always checked
 
 
 def pairs(message: Message) -> list[tuple[str, bytes | None]]:
     """Headers of a message as they were sent; one called `unreadable-headers` where none can be.
 
     Nothing else may ask a message for its headers: where a name is not UTF-8, confluent-kafka
-    raises once and from then on hands out a null pointer.
+    (2.16) returns a null pointer together with an exception, which Python's specialised calls do
+    not look for, and from then on the null pointer alone.
     """
     try:
-        found = message.headers()
+        found = _headers_of(message)
     except (UnicodeDecodeError, SystemError):
         message.set_headers([(_UNREADABLE, b"a header name is not UTF-8")])
-        found = message.headers()
+        found = _headers_of(message)
     return list(cast("list[tuple[str, bytes | None]]", found or []))
 
 

@@ -15,6 +15,7 @@ import pytest
 from confluent_kafka import KafkaError, Producer, TopicPartition
 
 from services.broker.kafka import KafkaBroker
+from services.broker.select import start_broker
 from services.errors import BrokerError
 from tests.integration.broker.parts import (
     CLASSIC,
@@ -110,9 +111,12 @@ def test_the_transaction_of_a_writer_that_died_is_aborted_within_seconds(
     dead.produce(topic, b"unfinished", partition=0)
     dead.flush(10)
     kafka_clients.send(topic, [b"after"])
-    assert kafka_clients.values(topic, 1, timeout_s=10) == [b"after"]
+    assert kafka_clients.values(topic, 1, timeout_s=30) == [b"after"]
 
 
+@pytest.mark.skipif(
+    "KAFKA_BOOTSTRAP_SERVERS" in os.environ, reason="a cluster that is given may make topics"
+)
 def test_a_topic_nobody_created_is_not_made_by_writing_to_it(
     kafka_clients: Clients, topic_prefix: str
 ) -> None:
@@ -250,6 +254,27 @@ def _listening_addresses(broker: KafkaBroker) -> set[str]:
             if state == "0A" and address.split(":")[1] in ports:
                 found.add(address.split(":")[0])
     return found
+
+
+@pytest.mark.usefixtures("start_kafka")
+def test_auto_is_kafka_where_kafka_can_run(tmp_path: Path) -> None:
+    broker = start_broker("auto", tmp_path)
+    try:
+        assert broker.kind == "kafka"
+        assert broker.environment == {"KAFKA_BOOTSTRAP_SERVERS": broker.bootstrap_servers}
+        assert str(tmp_path) in broker.explain
+        assert "EMBEDDED_BROKER=memory" in broker.explain
+        assert "\n" not in broker.explain
+    finally:
+        broker.stop()
+
+
+@pytest.mark.usefixtures("start_kafka")
+def test_auto_does_not_leave_a_kafka_aside_that_is_there_and_fails(tmp_path: Path) -> None:
+    (tmp_path / "kafka").mkdir()
+    (tmp_path / "kafka" / "cluster.json").write_text("damaged")
+    with pytest.raises(BrokerError, match="is damaged"):
+        start_broker("auto", tmp_path)
 
 
 def test_the_producer_of_a_stopped_broker_is_told_so(start_kafka: KafkaFactory) -> None:

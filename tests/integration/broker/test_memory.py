@@ -42,6 +42,11 @@ def test_it_is_there_at_once_and_says_what_it_is() -> None:
         assert "5 MB" in broker.explain
         assert "nothing after exit" in broker.explain
         assert "\n" not in broker.explain
+        assert broker.environment == {
+            "KAFKA_BOOTSTRAP_SERVERS": broker.bootstrap_servers,
+            "DELIVERY": "at_least_once",
+            "KAFKA_GROUP_PROTOCOL": "consumer",
+        }
 
 
 def test_two_of_them_know_nothing_of_each_other(topic_prefix: str) -> None:

@@ -145,4 +145,4 @@ def test_a_worker_without_a_broker_waits_and_still_ends_when_told_to(
     with worker(environment("127.0.0.1:9", topic_prefix), log) as process:
         eventually(lambda: "waiting for Kafka" in log.read_text(), 60, "it waits")
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0
+        assert process.wait(10) == 0
