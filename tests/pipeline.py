@@ -8,7 +8,7 @@ import shutil
 import signal
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +20,7 @@ from services.cli.children import Child, end_all, free_port
 from services.kafka.settings import KafkaSettings
 from services.records import identified
 from services.records.facestream_pb2 import IdentifiedFrame
+from tests.waiting import eventually
 
 MIRANDA, LACAMOIRE = "Lin-Manuel Miranda", "Alex Lacamoire"
 CLIP_FRAMES = 275
@@ -30,16 +31,6 @@ class ToolSettings(KafkaSettings):
 
     service_name: ClassVar[str] = "test"
     summary: ClassVar[str] = "a test"
-
-
-def eventually(condition: Callable[[], bool], timeout_s: float, what: str) -> None:
-    """Wait until something is so; fail after a deadline that only a defect reaches."""
-    deadline_s = time.monotonic() + timeout_s
-    pause = 0.02
-    while not condition():
-        assert time.monotonic() < deadline_s, f"{what}: not within {timeout_s:g} s"
-        time.sleep(pause)
-        pause = min(0.25, pause * 1.5)
 
 
 def topic_env(prefix: str) -> dict[str, str]:

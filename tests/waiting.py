@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 
-def eventually(condition: Callable[[], bool], timeout_s: float, what: str = "it") -> None:
+def eventually(condition: Callable[[], bool], timeout_s: float = 20, what: str = "it") -> None:
     """Wait until something is so; fail after a deadline that only a defect reaches."""
     deadline_s = time.monotonic() + timeout_s
     pause_s = 0.01

@@ -15,7 +15,7 @@ import pytest
 
 from services.cli.children import free_port
 from services.cli.footage import prepare_footage
-from tests.pipeline import eventually
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.timeout(300)
 

@@ -21,7 +21,7 @@ from identifier.snapshot import Snapshot
 from services.errors import GalleryError, RecordError
 from services.lifecycle.health import Health
 from services.records.embeddings import Embedding
-from tests.pipeline import eventually
+from tests.waiting import eventually
 
 SMALL, LARGE = "a" * 64, "b" * 64
 

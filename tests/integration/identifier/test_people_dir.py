@@ -14,7 +14,7 @@ from structlog.testing import LogCapture
 from identifier.people import People
 from identifier.people_dir import PeopleDir
 from services.lifecycle.health import Health
-from tests.pipeline import eventually
+from tests.waiting import eventually
 
 MAX_BYTES = 20_971_520
 

@@ -18,8 +18,9 @@ from services.broker.memory import MemoryBroker
 from services.models.analysis import FaceAnalyser
 from services.records.embeddings import Embedding
 from services.records.facestream_pb2 import IdentifiedFrame, ProcessedFrame
-from tests.pipeline import Services, eventually, identified_frames, read_all, reading, services
+from tests.pipeline import Services, identified_frames, read_all, reading, services
 from tests.processed import processed
+from tests.waiting import eventually
 
 
 @pytest.fixture

@@ -23,8 +23,9 @@ from services.lifecycle.health import Health
 from services.lifecycle.stopping import StopSignal
 from services.records.facestream_pb2 import IdentifiedFrame, ProcessedFrame
 from services.records.headers import read_headers
-from tests.pipeline import eventually, identified_frames, read_all, topic_env
+from tests.pipeline import identified_frames, read_all, topic_env
 from tests.processed import JPEG, RECOGNISER, embedding, processed
+from tests.waiting import eventually
 
 SAM, ANN, STRANGER = embedding(1), embedding(2), embedding(3)
 GALLERY = FixedGallery(

@@ -15,9 +15,10 @@ from pathlib import Path
 import pytest
 
 from services.records.frames import from_message
-from tests.pipeline import eventually, read_all
+from tests.pipeline import read_all
 from tests.unit.producer.media import write_video
 from tests.unit.producer.mjpeg import MjpegCamera, picture
+from tests.waiting import eventually
 
 STOPS_WITHIN_S = 10
 Start = Callable[..., subprocess.Popen[str]]

@@ -27,9 +27,10 @@ from services.kafka.topics import ensure_topics
 from services.lifecycle.metrics import REGISTRY
 from services.records.frames import FrameMeta, from_message
 from services.records.jpeg import decode_jpeg, jpeg_size
-from tests.pipeline import CLIP_FRAMES, eventually, read_all
+from tests.pipeline import CLIP_FRAMES, read_all
 from tests.unit.producer.media import write_image, write_video
 from tests.unit.producer.mjpeg import picture
+from tests.waiting import eventually
 
 
 def settings_for(bootstrap: str, prefix: str, **env: str) -> ProducerSettings:

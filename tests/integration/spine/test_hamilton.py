@@ -19,7 +19,6 @@ from tests.pipeline import (
     MIRANDA,
     Services,
     ToolSettings,
-    eventually,
     hamilton_people,
     identified_frames,
     labelled_frames,
@@ -28,6 +27,7 @@ from tests.pipeline import (
     seqs_by_name,
     services,
 )
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.timeout(400)
 

@@ -13,7 +13,8 @@ from confluent_kafka import Message, Producer
 from services.kafka.topics import dlq_topic
 from services.records.facestream_pb2 import ProcessedFrame
 from services.records.headers import read_headers
-from tests.pipeline import eventually, identified_frames, read_all, services
+from tests.pipeline import identified_frames, read_all, services
+from tests.waiting import eventually
 
 _RNG = np.random.default_rng(7)
 

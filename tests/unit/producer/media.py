@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import struct
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import cast
@@ -95,11 +94,3 @@ class Kept:
                 f"{len(self.frames)} of {count} frames within {timeout_s} s"
             )
             return list(self.frames)
-
-
-def eventually(condition: Callable[[], bool], timeout_s: float = 20, what: str = "it") -> None:
-    """Wait until something is so."""
-    deadline_s = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline_s, f"{what}: not within {timeout_s} s"
-        time.sleep(0.01)

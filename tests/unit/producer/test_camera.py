@@ -19,8 +19,9 @@ from services.errors import SourceError
 from services.lifecycle.metrics import REGISTRY
 from services.lifecycle.stopping import StopSignal
 from services.records.jpeg import decode_jpeg
-from tests.unit.producer.media import Kept, eventually, write_image, write_video
+from tests.unit.producer.media import Kept, write_image, write_video
 from tests.unit.producer.mjpeg import MjpegCamera, picture
+from tests.waiting import eventually
 
 FRAMES = [picture(number) for number in range(10)]
 FAST = {"RECONNECT_MIN_S": "0.02", "RECONNECT_MAX_S": "0.1", "READ_TIMEOUT_S": "2"}
