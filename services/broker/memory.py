@@ -50,6 +50,8 @@ class MemoryBroker:
             "DELIVERY": "at_least_once",
             # In a classic rebalance it refuses commits, and batches would come out twice.
             "KAFKA_GROUP_PROTOCOL": "consumer",
+            # It answers a fetch only when the wait is over, however much there is.
+            "KAFKA_FETCH_WAIT_MS": "10",
         }
         self.explain = (
             f"a broker in memory runs at {self.bootstrap_servers}: "

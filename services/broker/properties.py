@@ -82,13 +82,13 @@ def server_properties(
         "group.consumer.heartbeat.interval.ms": 1_000,
         "group.consumer.min.session.timeout.ms": 1_000,
         "group.consumer.session.timeout.ms": 10_000,
+        # A node that crashed is let in again, or done without, once this has passed.
+        "broker.heartbeat.interval.ms": 500,
+        "broker.session.timeout.ms": 4_000,
         "num.network.threads": 2,
         "num.io.threads": 4,
         "background.threads": 4,
     }
-    if len(cluster) > 1:
-        # The others are seen to die within seconds; a lone node has nobody to take over.
-        values |= {"broker.heartbeat.interval.ms": 500, "broker.session.timeout.ms": 3_000}
     return _text(values)
 
 

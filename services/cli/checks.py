@@ -12,7 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from services.broker.jars import default_cache_dir, is_complete
+from services.broker.jars import default_cache_dir, download_size_bytes, is_complete
 from services.broker.java import find_java
 from services.broker.settings import BrokerSettings, default_data_dir
 from services.errors import BrokerError, FacestreamError, RetriableError
@@ -112,7 +112,11 @@ def _embedded(settings: DoctorSettings) -> Check:
         fix = "install a Java runtime, 17 or newer, or set KAFKA_BOOTSTRAP_SERVERS"
         return Check("broker", state, f"{error}; `up` would keep everything in memory", fix)
     cached = is_complete(settings.cache_dir or default_cache_dir())
-    jars = "its jars are here" if cached else "its jars will be downloaded (54 MB)"
+    jars = (
+        "its jars are here"
+        if cached
+        else f"its jars will be downloaded ({download_size_bytes() / 1e6:.0f} MB)"
+    )
     choice = f"EMBEDDED_BROKER={settings.embedded_broker}"
     return Check("broker", "ok", f"embedded, {choice}: {java}, {jars}")
 

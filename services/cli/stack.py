@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,14 +126,7 @@ class Stack:
         )
         at_exit.callback(broker.stop)
         screen.console.print(broker.explain)
-        self._settings = self._settings.model_copy(
-            update={
-                "kafka_bootstrap_servers": broker.bootstrap_servers,
-                "kafka_group_protocol": "classic"
-                if broker.kind == "memory"
-                else self._settings.kafka_group_protocol,
-            }
-        )
+        self._settings = _adapted(settings, broker.environment)
         return broker
 
     def _start_services(self, folder: Path, broker: Broker | None) -> None:
@@ -147,9 +140,8 @@ class Stack:
             "API_PORT": str(api_port),
             "IDENTIFIER_URL": f"http://127.0.0.1:{api_port}",
         }
-        if broker is not None and broker.kind == "memory":
-            # It takes transactions but forgets the offsets committed in them.
-            common["DELIVERY"] = "at_least_once"
+        if broker is not None:
+            common |= broker.environment
         if settings.people_dir is not None:
             common["PEOPLE_DIR"] = str(settings.people_dir.resolve())
         for slot in range(settings.worker_count):
@@ -300,6 +292,13 @@ def _fresh_logs(data_dir: Path) -> Path:
     for old in (*folder.glob("*.log"), *folder.glob("*.prom")):
         old.unlink()
     return folder
+
+
+def _adapted(settings: UpSettings, variables: Mapping[str, str]) -> UpSettings:
+    """The settings, with what a broker needs its clients to be told."""
+    own = {name.lower(): value for name, value in variables.items()}
+    fields = {name: own[name] for name in own.keys() & type(settings).model_fields.keys()}
+    return settings.model_validate(settings.model_dump() | fields)
 
 
 def _records(lag: GroupLag) -> int | None:

@@ -61,7 +61,7 @@ def consumer_config(
         "queued.max.messages.kbytes": settings.kafka_queued_max_kbytes,
         "message.max.bytes": settings.kafka_max_message_bytes + 2 * RECORD_OVERHEAD_BYTES,
         "fetch.message.max.bytes": settings.kafka_max_message_bytes + 2 * RECORD_OVERHEAD_BYTES,
-        "fetch.wait.max.ms": 100,
+        "fetch.wait.max.ms": settings.kafka_fetch_wait_ms,
         "fetch.queue.backoff.ms": 20,
         "topic.metadata.refresh.interval.ms": 5_000,
         "allow.auto.create.topics": settings.kafka_create_topics,

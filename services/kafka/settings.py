@@ -52,6 +52,12 @@ class KafkaSettings(ServiceSettings):
         le=104_857_600,
         description="Largest record (bytes), on clients and on topics that are created.",
     )
+    kafka_fetch_wait_ms: int = Field(
+        100,
+        ge=1,
+        le=10_000,
+        description="Longest that a broker waits (ms) for more records before it answers.",
+    )
     kafka_queued_max_kbytes: int = Field(
         65_536,
         ge=1_024,

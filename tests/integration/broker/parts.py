@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -20,7 +19,10 @@ from confluent_kafka import (
     TopicPartition,
 )
 from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._metadata import PartitionMetadata
 from confluent_kafka.cimpl import NewTopic
+
+from tests.waiting import eventually
 
 T = TypeVar("T")
 Config = dict[str, str | int | float | bool]
@@ -36,8 +38,11 @@ CLASSIC: Config = {
 }
 NEXT_GENERATION: Config = {"group.protocol": "consumer"}
 
-_log = logging.getLogger("librdkafka")
-_log.propagate = False
+_PUT_OUT = {
+    KafkaError.ILLEGAL_GENERATION,
+    KafkaError.UNKNOWN_MEMBER_ID,
+    KafkaError.REBALANCE_IN_PROGRESS,
+}
 
 
 class Clients:
@@ -91,9 +96,22 @@ class Clients:
         if cluster.controller_id in cluster.brokers:
             wanted = NewTopic(name, num_partitions=partitions, config=config or {})
             result(self.admin.create_topics([wanted]))
+            self.partitions(name, partitions)
         else:
             self.admin.list_topics(name, timeout=TIMEOUT_S)
         return name
+
+    def partitions(self, topic: str, count: int = PARTITIONS) -> list[PartitionMetadata]:
+        """Its partitions, once the broker that is asked knows them and their leaders."""
+        found: list[PartitionMetadata] = []
+
+        def known() -> bool:
+            metadata = self.admin.list_topics(topic, timeout=TIMEOUT_S).topics[topic]
+            found[:] = [metadata.partitions[number] for number in sorted(metadata.partitions)]
+            return len(found) == count and all(each.leader >= 0 for each in found)
+
+        eventually(known, TIMEOUT_S, f"{topic} is known")
+        return found
 
     def send(self, topic: str, values: Iterable[bytes], **config: str | int) -> None:
         """Produce values, spread over the partitions, and wait until all are acknowledged."""
@@ -185,8 +203,23 @@ class GroupMember(threading.Thread):
             if message is None or message.error():
                 continue
             self.values.append(value_of(message))
-            self._consumer.commit(message=message, asynchronous=False)
+            self._commit(message)
         self._consumer.close()
+
+    def _commit(self, message: Message) -> None:
+        """Commit, once there is a coordinator; one that put this member out will not have it."""
+        deadline_s = time.monotonic() + 2 * TIMEOUT_S
+        while True:
+            try:
+                self._consumer.commit(message=message, asynchronous=False)
+            except KafkaException as refused:
+                if refused.args[0].code() in _PUT_OUT:
+                    return
+                if time.monotonic() > deadline_s:
+                    raise
+                self._leaving.wait(0.2)
+            else:
+                return
 
     def _gain(self, _: Consumer, partitions: list[TopicPartition]) -> None:
         self.owned |= {each.partition for each in partitions}

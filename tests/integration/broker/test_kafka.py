@@ -161,10 +161,11 @@ def test_three_nodes_go_on_when_one_of_them_is_killed_and_take_it_back(
     clients = Clients(cluster.bootstrap_servers)
     assert len(clients.admin.list_topics(timeout=10).brokers) == 3
     topic, group = clients.make_topic(topic_prefix + "replicated"), topic_prefix + "group"
-    partition = clients.admin.list_topics(topic, timeout=10).topics[topic].partitions[0]
+    partition = clients.partitions(topic)[0]
     assert sorted(partition.replicas) == [1, 2, 3]
     sent = [b"%03d" % number for number in range(120)]
-    with GroupMember(clients, group, topic, CLASSIC) as member:
+    patient: Config = CLASSIC | {"session.timeout.ms": 15_000}
+    with GroupMember(clients, group, topic, patient) as member:
         clients.send(topic, sent[:60])
         eventually(lambda: len(member.values) == 60, 30, "the first half is read")
         cluster.kill_node(partition.leader)
@@ -176,8 +177,7 @@ def test_three_nodes_go_on_when_one_of_them_is_killed_and_take_it_back(
 
 
 def _in_sync(clients: Clients, topic: str) -> list[int]:
-    partitions = clients.admin.list_topics(topic, timeout=10).topics[topic].partitions
-    return [len(partitions[number].isrs) for number in sorted(partitions)]
+    return [len(partition.isrs) for partition in clients.partitions(topic)]
 
 
 def test_a_directory_in_use_is_refused_at_once_in_one_line(
