@@ -88,7 +88,9 @@ class Drain:
         self._consumer.close()
 
 
-def start_workers(bootstrap: str, topics: Topics, count: int, folder: Path) -> list[Child]:
+def start_workers(
+    bootstrap: str, topics: Topics, count: int, folder: Path, device: str = "cpu"
+) -> list[Child]:
     """Worker processes, ready."""
     env = {
         "KAFKA_BOOTSTRAP_SERVERS": bootstrap,
@@ -96,6 +98,7 @@ def start_workers(bootstrap: str, topics: Topics, count: int, folder: Path) -> l
         "TOPIC_PROCESSED": topics.processed,
         "TOPIC_DETECTED": topics.detected,
         "GROUP_ID": f"{topics.raw}-worker",
+        "DEVICE": device,
     }
     workers = [Child(f"worker-{n}", "worker", env, False, folder) for n in range(count)]
     for worker in workers:
@@ -163,6 +166,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--rounds", type=int, default=4, help="turns of each")
     parser.add_argument("--pack", default="buffalo_s", help="model pack")
+    parser.add_argument("--device", default="cpu", help="where the workers run")
     arguments = parser.parse_args()
     decoded = decode(arguments.clip, 10_000)
     jpegs = [encode_jpeg(image, 90) for image in decoded]
@@ -175,7 +179,7 @@ def main() -> None:
         published.mkdir()
         peer = Peer(published_files(arguments.pack, published), arguments.workers)
         bootstrap = stack.enter_context(kafka(folder))
-        workers = start_workers(bootstrap, topics, arguments.workers, folder)
+        workers = start_workers(bootstrap, topics, arguments.workers, folder, arguments.device)
         stack.callback(end_all, workers)
         drain = Drain(bootstrap, topics.processed)
         stack.callback(drain.close)

@@ -9,6 +9,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 
+pytest_plugins = ("tests.brokers",)
+
 
 def require_or_skip(condition: bool, reason: str) -> None:
     """Skip on a user's machine, fail in CI, unless `condition` holds."""

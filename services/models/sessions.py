@@ -110,6 +110,8 @@ class OpenVinoSession:
         core = openvino.Core()
         config: dict[str, Any] = {
             "INFERENCE_NUM_THREADS": threads,
+            # Pinned, every worker process would pick the same core.
+            "ENABLE_CPU_PINNING": False,
             "INFERENCE_PRECISION_HINT": "bf16" if low_precision and _has_amx() else "f32",
             "PERFORMANCE_HINT": "LATENCY",
         }

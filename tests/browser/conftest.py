@@ -11,17 +11,13 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
 from tests.conftest import ROOT, require_or_skip
-from tests.integration.conftest import kafka, start_kafka, topic_prefix
 from tests.integration.viewer.conftest import camera, jpegs, producer, settings, viewer
 
 __all__ = [
     "camera",
     "jpegs",
-    "kafka",
     "producer",
     "settings",
-    "start_kafka",
-    "topic_prefix",
     "viewer",
 ]
 
