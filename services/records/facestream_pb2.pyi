@@ -303,6 +303,8 @@ class IdentifiedFace(_message.Message):
     SIMILARITY_FIELD_NUMBER: _builtins.int
     THRESHOLD_FIELD_NUMBER: _builtins.int
     REFERENCE_FIELD_NUMBER: _builtins.int
+    TRACK_FIELD_NUMBER: _builtins.int
+    UNKNOWN_FIELD_NUMBER: _builtins.int
     score: _builtins.float
     """detection score, 0..1"""
     person: _builtins.str
@@ -315,6 +317,10 @@ class IdentifiedFace(_message.Message):
     """the one that applied"""
     reference: _builtins.str
     """id of the reference photo that matched"""
+    track: _builtins.str
+    """the face's track; with a name or a number, the id of the sighting"""
+    unknown: _builtins.int
+    """number of the unknown person, 0 for none"""
     @_builtins.property
     def box(self) -> Global___Box: ...
     @_builtins.property
@@ -330,10 +336,12 @@ class IdentifiedFace(_message.Message):
         similarity: _builtins.float = ...,
         threshold: _builtins.float = ...,
         reference: _builtins.str = ...,
+        track: _builtins.str = ...,
+        unknown: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["box", b"box"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["box", b"box", "landmarks", b"landmarks", "name", b"name", "person", b"person", "reference", b"reference", "score", b"score", "similarity", b"similarity", "threshold", b"threshold"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["box", b"box", "landmarks", b"landmarks", "name", b"name", "person", b"person", "reference", b"reference", "score", b"score", "similarity", b"similarity", "threshold", b"threshold", "track", b"track", "unknown", b"unknown"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

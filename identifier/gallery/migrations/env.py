@@ -5,6 +5,7 @@ from __future__ import annotations
 from alembic import context
 
 from identifier.gallery.tables import Base
+from identifier.memory import tables  # noqa: F401  (its tables are in the metadata)
 
 connection = context.config.attributes["connection"]
 context.configure(

@@ -1,0 +1,1 @@
+"""The memory: who was where, written down as it happens."""
