@@ -34,9 +34,9 @@ _ARGUMENTS = [
 ]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """A headless browser."""
+    """A headless browser; not for the session: its event loop would run through all other tests."""
     path = shutil.which("chromium")
     require_or_skip(path is not None, "no Chromium: apt-get install chromium")
     with sync_playwright() as playwright:

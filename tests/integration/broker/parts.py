@@ -176,6 +176,7 @@ class GroupMember(threading.Thread):
         self._consumer = clients.consumer(group, config)
         self._topic = topic
         self._leaving = threading.Event()
+        self._refused: dict[int | None, TopicPartition] = {}
         self.owned: set[int] = set()
         self.values: list[bytes] = []
         self.lost: list[int] = []
@@ -214,11 +215,13 @@ class GroupMember(threading.Thread):
                 self._consumer.commit(message=message, asynchronous=False)
             except KafkaException as refused:
                 if refused.args[0].code() in _PUT_OUT:
+                    self._refused[message.partition()] = following(message)
                     return
                 if time.monotonic() > deadline_s:
                     raise
                 self._leaving.wait(0.2)
             else:
+                self._refused.pop(message.partition(), None)
                 return
 
     def _gain(self, _: Consumer, partitions: list[TopicPartition]) -> None:
@@ -226,6 +229,8 @@ class GroupMember(threading.Thread):
 
     def _give(self, _: Consumer, partitions: list[TopicPartition]) -> None:
         self.owned -= {each.partition for each in partitions}
+        if again := [self._refused.pop(each) for each in self._refused.keys() - self.owned]:
+            self._consumer.commit(offsets=again, asynchronous=False)
 
     def _lose(self, _: Consumer, partitions: list[TopicPartition]) -> None:
         self.lost += [each.partition for each in partitions]
@@ -241,6 +246,15 @@ def take(consumer: Consumer, count: int, timeout_s: float = TIMEOUT_S) -> list[M
         if message is not None and message.error() is None:
             messages.append(message)
     return messages
+
+
+def following(message: Message) -> TopicPartition:
+    """The position behind this record: what a commit of it says."""
+    topic, partition, offset = message.topic(), message.partition(), message.offset()
+    assert topic is not None
+    assert partition is not None
+    assert offset is not None
+    return TopicPartition(topic, partition, offset + 1)
 
 
 def value_of(message: Message) -> bytes:

@@ -46,6 +46,7 @@ def test_it_is_there_at_once_and_says_what_it_is() -> None:
             "KAFKA_BOOTSTRAP_SERVERS": broker.bootstrap_servers,
             "DELIVERY": "at_least_once",
             "KAFKA_GROUP_PROTOCOL": "consumer",
+            "KAFKA_FETCH_WAIT_MS": "10",
         }
 
 
