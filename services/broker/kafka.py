@@ -33,6 +33,7 @@ class KafkaOptions:
         max_message_bytes: largest record batch that a topic takes unless it says otherwise.
         start_timeout_s: how long it may take until it answers.
         stop_timeout_s: how long after SIGTERM a node is killed.
+        properties: further ones for `server.properties`, such as a listener with TLS and SASL.
     """
 
     nodes: int = 1
@@ -41,6 +42,7 @@ class KafkaOptions:
     max_message_bytes: int = 8_388_608
     start_timeout_s: float = 60
     stop_timeout_s: float = 20
+    properties: Mapping[str, str] | None = None
 
 
 class KafkaBroker:
@@ -149,7 +151,13 @@ class KafkaBroker:
         """Write the node's configuration and, the first time, format its storage."""
         home = self._storage.node_dir(node.number)
         (home / "server.properties").write_text(
-            server_properties(node, cluster, home / "log", self._options.max_message_bytes),
+            server_properties(
+                node,
+                cluster,
+                home / "log",
+                self._options.max_message_bytes,
+                self._options.properties,
+            ),
             encoding="utf-8",
         )
         (home / "log4j2.properties").write_text(

@@ -29,8 +29,15 @@ class Node:
         return f"127.0.0.1:{self.port}"
 
 
+_LISTS = ("listeners", "advertised.listeners", "listener.security.protocol.map")
+
+
 def server_properties(
-    node: Node, cluster: tuple[Node, ...], log_dir: Path, max_message_bytes: int
+    node: Node,
+    cluster: tuple[Node, ...],
+    log_dir: Path,
+    max_message_bytes: int,
+    more: Mapping[str, str] | None = None,
 ) -> str:
     """`server.properties` of a node that is broker and controller at once.
 
@@ -39,6 +46,7 @@ def server_properties(
         cluster: all nodes, that one included.
         log_dir: where the node keeps its log segments.
         max_message_bytes: largest record batch; a topic may say otherwise.
+        more: further properties; what they say of listeners is added to the node's own.
     """
     replicas = min(3, len(cluster))
     in_sync = max(1, replicas - 1)
@@ -89,6 +97,8 @@ def server_properties(
         "num.io.threads": 4,
         "background.threads": 4,
     }
+    for name, value in (more or {}).items():
+        values[name] = f"{values[name]},{value}" if name in _LISTS else value
     return _text(values)
 
 

@@ -6,10 +6,11 @@ import logging
 from collections.abc import Callable
 from typing import Literal, TypeVar
 
-from confluent_kafka import Consumer, KafkaException, Producer
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
 from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._metadata import ClusterMetadata
 
-from services.errors import BrokerUnavailable, SettingsError
+from services.errors import BrokerError, BrokerUnavailable, SettingsError
 from services.kafka.settings import RECORD_OVERHEAD_BYTES, KafkaSettings
 
 Config = dict[str, str | int | float | bool]
@@ -113,10 +114,15 @@ def make_producer(settings: KafkaSettings, *, transactional_id: str | None = Non
     return _made(lambda: Producer(config, logger=_log))
 
 
-def make_admin(settings: KafkaSettings) -> AdminClient:
-    """A client for topics and groups."""
-    config = common_config(settings) | dict(settings.kafka_config)
-    return _made(lambda: AdminClient(config, logger=_log))
+def make_admin(
+    settings: KafkaSettings, on_error: Callable[[KafkaError], None] | None = None
+) -> AdminClient:
+    """A client for topics and groups; `on_error` is told of what went wrong while it is polled."""
+    config: dict[str, object] = {**common_config(settings), **settings.kafka_config}
+    if on_error is not None:
+        config["error_cb"] = on_error
+    # The stubs know of no callbacks.
+    return _made(lambda: AdminClient(config, logger=_log))  # type: ignore[arg-type]
 
 
 def _made(make: Callable[[], _C]) -> _C:
@@ -138,11 +144,32 @@ def wait_for_broker(settings: KafkaSettings, timeout_s: float) -> None:
 
     Raises:
         BrokerUnavailable: none did within `timeout_s`.
+        BrokerError: one did, and would not have the credentials.
     """
+    list_topics(settings, timeout_s)
+
+
+def list_topics(settings: KafkaSettings, timeout_s: float) -> tuple[AdminClient, ClusterMetadata]:
+    """What the cluster says of itself, and the client that asked.
+
+    Raises:
+        BrokerUnavailable: no broker answered within `timeout_s`.
+        BrokerError: one did, and would not have the credentials.
+    """
+    told: list[KafkaError] = []
+    admin = make_admin(settings, told.append)
     try:
-        make_admin(settings).list_topics(timeout=timeout_s)
+        return admin, admin.list_topics(timeout=timeout_s)
     except KafkaException as error:
+        admin.poll(0)
+        servers = settings.kafka_bootstrap_servers
+        if refused := [each for each in told if each.code() == KafkaError._AUTHENTICATION]:
+            raise BrokerError(
+                f"Kafka at {servers} refuses the credentials: {refused[0].str()}; "
+                "see KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD and KAFKA_SASL_MECHANISM"
+            ) from None
+        because = [each.str() for each in told if each.code() == KafkaError._SSL]
         raise BrokerUnavailable(
-            f"no Kafka at {settings.kafka_bootstrap_servers} within {timeout_s:g} s: "
-            f"{error.args[0].str()}; is KAFKA_BOOTSTRAP_SERVERS right?"
+            f"no Kafka at {servers} within {timeout_s:g} s: {[*because, error.args[0].str()][0]}; "
+            "is KAFKA_BOOTSTRAP_SERVERS right?"
         ) from None

@@ -12,7 +12,7 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
 from services.errors import BrokerError, BrokerUnavailable
-from services.kafka.clients import make_admin
+from services.kafka.clients import list_topics
 from services.kafka.settings import RECORD_OVERHEAD_BYTES, KafkaSettings
 from services.lifecycle.backoff import Backoff
 from services.lifecycle.stopping import StopSignal
@@ -89,12 +89,12 @@ def ensure_topics(settings: KafkaSettings, names: Sequence[str]) -> list[str]:
 
     Raises:
         BrokerUnavailable: no broker answered.
-        BrokerError: the broker refused.
+        BrokerError: the broker refused, the credentials perhaps.
     """
     if not settings.kafka_create_topics:
         return []
     try:
-        return _create_missing(settings, make_admin(settings), dict.fromkeys(names))
+        return _create_missing(settings, dict.fromkeys(names))
     except KafkaException as error:
         raise BrokerUnavailable(
             f"topics at {settings.kafka_bootstrap_servers}: {error.args[0].str()}"
@@ -114,8 +114,8 @@ def ensure_topics_when_up(settings: KafkaSettings, names: Sequence[str], stop: S
             return
 
 
-def _create_missing(settings: KafkaSettings, admin: AdminClient, names: Iterable[str]) -> list[str]:
-    cluster = admin.list_topics(timeout=_ASK_TIMEOUT_S)
+def _create_missing(settings: KafkaSettings, names: Iterable[str]) -> list[str]:
+    admin, cluster = list_topics(settings, _ASK_TIMEOUT_S)
     missing = [name for name in names if name not in cluster.topics]
     if cluster.controller_id in cluster.brokers:
         created = _create(admin, [topic_spec(settings, name) for name in missing])

@@ -40,10 +40,16 @@ class StopSignal:
 
 
 def install_signal_handlers(stop: StopSignal) -> None:
-    """Let SIGTERM and SIGINT set `stop`; only the main thread may call this."""
+    """Let SIGTERM and SIGINT set `stop`; only the main thread may call this.
+
+    A second Ctrl-C does not wait for the end of what the first one asked for.
+    """
 
     def handle(signum: int, frame: FrameType | None) -> None:
-        del signum, frame
+        del frame
+        if signum == signal.SIGINT and stop.stopped:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            signal.raise_signal(signal.SIGINT)
         stop.stop()
 
     signal.signal(signal.SIGTERM, handle)
