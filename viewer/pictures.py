@@ -22,7 +22,8 @@ class Mark:
     Attributes:
         box: x, y, width, height; pixels in the frame, finite.
         person: slug, empty for an unknown face.
-        name: as the user wrote it, without control characters.
+        name: as the user wrote it, without control characters; "Unknown 7" for an unknown
+            person with a number, empty for a face that has none yet.
         similarity: cosine to the best reference, -1 to 1.
     """
 
@@ -115,4 +116,5 @@ def _mark(face: IdentifiedFace) -> Mark | None:
         return None
     person = printable(face.person)
     similarity = face.similarity if math.isfinite(face.similarity) else 0.0
-    return Mark(box, person, printable(face.name) or person, similarity)
+    number = f"Unknown {face.unknown}" if face.unknown else ""
+    return Mark(box, person, printable(face.name) or person or number, similarity)

@@ -25,6 +25,13 @@ def test_a_record_becomes_a_picture_with_its_faces() -> None:
     assert picture.marks[0].name == "Sam"
 
 
+def test_a_stranger_is_called_by_number() -> None:
+    box = Box(x=1, y=2, width=3, height=4)
+    strangers = frame(IdentifiedFace(box=box, unknown=7), IdentifiedFace(box=box))
+    marks = picture_of(strangers, b"jpeg").marks
+    assert [(mark.person, mark.name) for mark in marks] == [("", "Unknown 7"), ("", "")]
+
+
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -5.0, 0.0])
 def test_a_face_without_a_sensible_box_is_left_out(bad: float) -> None:
     face = IdentifiedFace(box=Box(x=1, y=2, width=bad, height=4))
