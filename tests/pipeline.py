@@ -40,6 +40,7 @@ def topic_env(prefix: str) -> dict[str, str]:
         "TOPIC_PROCESSED": f"{prefix}frames.processed",
         "TOPIC_DETECTED": f"{prefix}faces.detected",
         "TOPIC_IDENTIFIED": f"{prefix}faces.identified",
+        "TOPIC_EVENTS": f"{prefix}faces.events",
         "TOPIC_PERSON_PREFIX": f"{prefix}faces.person.",
         "BACKLOG_GROUPS": f"facestream-worker:{prefix}frames.raw",
     }

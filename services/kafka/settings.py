@@ -95,6 +95,7 @@ class KafkaSettings(ServiceSettings):
     topic_processed: str = Field("frames.processed", description="Topic of frames with faces.")
     topic_detected: str = Field("faces.detected", description="Topic of single faces.")
     topic_identified: str = Field("faces.identified", description="Topic of frames with names.")
+    topic_events: str = Field("faces.events", description="Topic of who came and who went.")
     topic_person_prefix: str = Field(
         "faces.person.", description="Start of the topic name of each enrolled person."
     )

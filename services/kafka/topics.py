@@ -61,13 +61,15 @@ def standing_topics(settings: KafkaSettings) -> tuple[str, ...]:
         settings.topic_processed,
         settings.topic_detected,
         settings.topic_identified,
+        settings.topic_events,
     )
     return tuple(topic for name in names for topic in (name, dlq_topic(name)))
 
 
 def topic_spec(settings: KafkaSettings, name: str) -> TopicSpec:
-    """How a topic of that name is made: frames are kept for hours, faces for weeks."""
-    faces = name.removesuffix(DLQ_SUFFIX) == settings.topic_detected
+    """How a topic of that name is made: frames are kept for hours, faces and events for weeks."""
+    for_weeks = (settings.topic_detected, settings.topic_events)
+    faces = name.removesuffix(DLQ_SUFFIX) in for_weeks
     retention_h = settings.retention_faces_h if faces else settings.retention_frames_h
     # A dead letter is the whole record plus headers that say why.
     overhead = RECORD_OVERHEAD_BYTES * (2 if name.endswith(DLQ_SUFFIX) else 1)

@@ -32,6 +32,7 @@ def settings_for(bootstrap: str, prefix: str, **env: str) -> Settings:
         "TOPIC_PROCESSED": f"{prefix}frames.processed",
         "TOPIC_DETECTED": f"{prefix}faces.detected",
         "TOPIC_IDENTIFIED": f"{prefix}faces.identified",
+        "TOPIC_EVENTS": f"{prefix}faces.events",
     }
     return Settings.load(env=names | {"KAFKA_BOOTSTRAP_SERVERS": bootstrap} | env)
 
