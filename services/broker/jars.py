@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib import resources
@@ -16,6 +14,7 @@ from pathlib import Path
 
 from services.broker.maven import download_with_jgo, download_with_maven
 from services.errors import BrokerError
+from services.locks import only_one
 
 KAFKA_VERSION = "4.3.1"
 
@@ -78,7 +77,7 @@ def ensure_jars(cache_dir: Path, progress: Progress | None = None) -> tuple[Path
     if not _complete(home, jars):
         try:
             home.parent.mkdir(parents=True, exist_ok=True)
-            with _only_one(home.parent / ".lock"):
+            with only_one(home.parent / ".lock", "fetches Kafka"):
                 if not _complete(home, jars):
                     _fetch(home, jars, progress)
         except OSError as error:
@@ -98,13 +97,6 @@ def _complete(home: Path, jars: tuple[Jar, ...]) -> bool:
         return all((home / jar.file_name).stat().st_size == jar.size_bytes for jar in jars)
     except OSError:
         return False
-
-
-@contextlib.contextmanager
-def _only_one(lock: Path) -> Iterator[None]:
-    with lock.open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def _fetch(home: Path, jars: tuple[Jar, ...], progress: Progress | None) -> None:

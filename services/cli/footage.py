@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +15,7 @@ from services.cli import screen
 from services.cli.footage_build import build_camera
 from services.cli.footage_recipe import Recipe, load_recipe
 from services.errors import SourceError
+from services.locks import only_one
 from services.models.digests import sha256_of
 from services.models.fetch import Fetcher, FetchError
 
@@ -74,7 +72,7 @@ def prepare_footage(cache_dir: Path | None = None, recipe: Recipe | None = None)
     if not _is_whole(folder):
         try:
             root.mkdir(parents=True, exist_ok=True)
-            with _only_one(root / ".lock"):
+            with only_one(root / ".lock", "fetches the footage"):
                 if not _is_whole(folder):
                     _make(recipe, root, folder)
                     fetched = True
@@ -107,13 +105,6 @@ def _is_whole(folder: Path) -> bool:
         return all(sha256_of(folder / name) == digest for name, digest in manifest.files.items())
     except (OSError, ValidationError):
         return False
-
-
-@contextmanager
-def _only_one(lock: Path) -> Iterator[None]:
-    with lock.open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield  # closing the file gives the lock back
 
 
 def _make(recipe: Recipe, root: Path, folder: Path) -> None:

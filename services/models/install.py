@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -16,6 +14,7 @@ import structlog
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from services.errors import ModelError
+from services.locks import only_one
 from services.models.digests import sha256_of
 from services.models.fetch import Fetcher, FetchError
 from services.models.packs import ROLES, Pack, PackFile, Place, Role, get_pack
@@ -129,7 +128,7 @@ def ensure_pack(
         log.debug("model pack not installed", pack=pack.name, reason=str(reason))
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with _locked(folder / ".lock"):
+        with only_one(folder / ".lock", "installs the model pack"):
             try:
                 return _read(pack, folder)
             except _NotInstalledError:
@@ -305,14 +304,3 @@ def _land(source: Path, target: Path) -> None:
     with source.open("rb") as file:
         os.fsync(file.fileno())
     source.replace(target)
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    with path.open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            log.info("waiting for another process that installs the model pack")
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield  # closing the file gives the lock back
