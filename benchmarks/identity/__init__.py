@@ -1,0 +1,1 @@
+"""Names: how many are right, wrong and missed, and what finding them costs."""
