@@ -44,4 +44,7 @@ def enrolment_limits(settings: IdentifierSettings) -> EnrolmentLimits:
         min_score=settings.enrol_min_score,
         max_bytes=settings.upload_max_bytes,
         max_pixels=settings.upload_max_pixels,
+        max_yaw_deg=settings.enrol_max_yaw_deg,
+        max_pitch_deg=settings.enrol_max_pitch_deg,
+        min_sharpness=settings.enrol_min_sharpness,
     )

@@ -12,6 +12,7 @@ from pathlib import Path
 import structlog
 from sqlalchemy.exc import DBAPIError
 
+from identifier.names import name_key
 from identifier.people import People
 from services.errors import ModelError, RecordError
 from services.lifecycle.health import Health
@@ -26,15 +27,15 @@ _Stamp = tuple[int, int]
 @dataclass(frozen=True, slots=True)
 class _Seen:
     stamp: _Stamp
-    slug: str  # empty when it was refused
-    sha256: str
+    sha256: str  # empty when it was refused
 
 
 class PeopleDir:
     """Keeps the gallery as the folder has it, on a thread of its own.
 
     Photos that were uploaded stay whatever happens in the folder. A folder that is not there (a
-    mount that comes later) removes nobody.
+    mount that comes later) removes nobody. Somebody who was renamed, or merged into somebody else,
+    keeps the photos of the folder that bears the old name.
 
     The service is ready (part `people-dir`) once the folder has been read through.
 
@@ -56,6 +57,7 @@ class PeopleDir:
         self._max_bytes = max_bytes
         self._poll_s = poll_s
         self._seen: dict[str, _Seen] = {}
+        self._settled = False
         self._complaint = ""
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="people-dir", daemon=True)
@@ -79,13 +81,22 @@ class PeopleDir:
             DBAPIError: the database is away.
         """
         present = self._present()
-        for path, stamp in present.items():
+        new = {
+            path: stamp
+            for path, stamp in present.items()
+            if path not in self._seen or self._seen[path].stamp != stamp
+        }
+        if not new and self._settled and len(present) == len(self._seen):
+            return
+        self._settled = False
+        owners = self._owners()
+        for path, stamp in new.items():
             if self._end.is_set():
                 return
-            if path not in self._seen or self._seen[path].stamp != stamp:
-                self._enrol(path, stamp)
+            self._enrol(path, stamp, owners)
         self._seen = {path: seen for path, seen in self._seen.items() if path in present}
         self._remove_what_is_gone()
+        self._settled = True
 
     def _watch(self) -> None:
         while True:
@@ -123,9 +134,15 @@ class PeopleDir:
                         found[path] = (status.st_mtime_ns, status.st_size)
         return found
 
-    def _enrol(self, path: str, stamp: _Stamp) -> None:
+    def _owners(self) -> dict[str, str]:
+        """Slugs of those whom the folder's names mean by now."""
+        photos = self._people.store.folder_photos(str(self._folder))
+        return {_person_of(photo.path): photo.slug for photo in photos}
+
+    def _enrol(self, path: str, stamp: _Stamp, owners: dict[str, str]) -> None:
         name = Path(path).parent.as_posix() if "/" in path else Path(path).stem
-        slug = sha256 = ""
+        name = owners.get(_person_of(path), name)
+        sha256 = ""
         try:
             data = self._read(path)
             enrolled = self._people.enrol(name, data, folder=str(self._folder), path=path)
@@ -134,23 +151,35 @@ class PeopleDir:
         except FileNotFoundError:
             return
         else:
-            slug, sha256 = enrolled.person.slug, enrolled.photo.sha256
+            sha256 = enrolled.photo.sha256
             if enrolled.added:
-                log.info("photo enrolled", photo=path, person=slug)
-        self._seen[path] = _Seen(stamp, slug, sha256)
+                log.info("photo enrolled", photo=enrolled.photo.id)
+            if (like := enrolled.like) is not None:
+                log.warning(
+                    "the photo looks like somebody else",
+                    photo=enrolled.photo.id,
+                    similarity=round(like.similarity, 3),
+                    threshold=round(like.threshold, 3),
+                )
+        self._seen[path] = _Seen(stamp, sha256)
 
     def _read(self, path: str) -> bytes:
         with (self._folder / path).open("rb") as file:
             return file.read(self._max_bytes + 1)  # one too many is refused as too large
 
     def _remove_what_is_gone(self) -> None:
-        kept = {(seen.slug, seen.sha256) for seen in self._seen.values()}
+        kept = {(_person_of(path), seen.sha256) for path, seen in self._seen.items()}
         gone = [
             photo
             for photo in self._people.store.folder_photos(str(self._folder))
-            if (photo.slug, photo.sha256) not in kept
+            if (_person_of(photo.path), photo.sha256) not in kept
         ]
         if gone:
             self._people.remove_folder_photos([photo.id for photo in gone])
             for photo in gone:
-                log.info("photo removed, its file is gone", photo=photo.path)
+                log.info("photo removed, its file is gone", photo=photo.id)
+
+
+def _person_of(path: str) -> str:
+    """Whom a file of the folder shows, as it was named there."""
+    return name_key(Path(path).parent.as_posix() if "/" in path else Path(path).stem)

@@ -29,8 +29,8 @@ class EnrolmentError(RecordError):
     """A photo that cannot be enrolled.
 
     Attributes:
-        reason: `no-face`, `several-faces`, `face-too-small`, `low-score`, `unreadable`,
-            `unsupported-format` or `too-large`.
+        reason: `no-face`, `several-faces`, `face-too-small`, `low-score`, `strong-pose`,
+            `blurred`, `unreadable`, `unsupported-format` or `too-large`.
         measured: what was found, by name: numbers, with the unit in the name.
         allowed: what is asked for, by the same names.
     """

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, Self
 
-from identifier.matcher import Reference, ReferenceMatrix
+from identifier.matcher import Negative, Reference, ReferenceMatrix
 
 
 @dataclass(frozen=True)
@@ -15,8 +15,9 @@ class Snapshot:
 
     Attributes:
         version: changes whenever the gallery does; travels with every identified frame.
-        matrices: references by the SHA-256 of the recogniser that made them. Embeddings of
-            different recognisers have nothing to say to each other.
+        matrices: references and negatives by the SHA-256 of the recogniser that made them.
+            Embeddings of different recognisers have nothing to say to each other. A recogniser
+            that has not read every photo yet is not among them.
         slugs: of everyone enrolled.
         references: how many there are.
     """
@@ -27,11 +28,20 @@ class Snapshot:
     references: int
 
     @classmethod
-    def of(cls, version: str, references: Mapping[str, Sequence[Reference]]) -> Self:
-        """Make a snapshot of references by recogniser."""
+    def of(
+        cls,
+        version: str,
+        references: Mapping[str, Sequence[Reference]],
+        negatives: Mapping[str, Sequence[Negative]] | None = None,
+    ) -> Self:
+        """Make a snapshot of a few references and negatives, by recogniser."""
         return cls(
             version,
-            {sha: ReferenceMatrix(found) for sha, found in references.items() if found},
+            {
+                sha: ReferenceMatrix(found, (negatives or {}).get(sha, ()))
+                for sha, found in references.items()
+                if found
+            },
             frozenset(r.person.slug for found in references.values() for r in found),
             sum(len(found) for found in references.values()),
         )

@@ -6,9 +6,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Self
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
-from identifier.gallery.values import Enrolled, PersonInfo, PersonSummary, PhotoInfo
+from identifier.gallery.store import LONGEST_NOTES
+from identifier.gallery.values import Enrolled, LooksLike, PersonInfo, PersonSummary, PhotoInfo
+from identifier.names import LONGEST_NAME, LONGEST_SLUG
+
+SLUG_PATTERN = r"^[a-z0-9-]+$"
 
 
 class BoxShape(BaseModel):
@@ -18,6 +22,14 @@ class BoxShape(BaseModel):
     y: float
     width: float
     height: float
+
+
+class PoseShape(BaseModel):
+    """Where a face looks, degrees; within some ten of them."""
+
+    yaw: float = Field(description="Aside; positive to the picture's right.")
+    pitch: float = Field(description="Positive up.")
+    roll: float = Field(description="Positive clockwise.")
 
 
 class FaceShape(BaseModel):
@@ -33,16 +45,20 @@ class FaceShape(BaseModel):
     box: BoxShape | None
     score: float | None = Field(description="Detection score, 0 to 1.")
     sharpness: float | None = Field(description="Variance of the Laplacian of the aligned face.")
+    pose: PoseShape | None
     model_pack: str | None
 
     @classmethod
     def of(cls, photo: PhotoInfo) -> Self:
         """From the gallery's value."""
         reading = photo.reading
-        box = None
+        box = pose = None
         if reading is not None:
             x, y, width, height = reading.box_px
             box = BoxShape(x=x, y=y, width=width, height=height)
+            if reading.pose_deg is not None:
+                yaw, pitch, roll = reading.pose_deg
+                pose = PoseShape(yaw=yaw, pitch=pitch, roll=roll)
         return cls(
             id=photo.id,
             sha256=photo.sha256,
@@ -54,6 +70,7 @@ class FaceShape(BaseModel):
             box=box,
             score=reading.score if reading else None,
             sharpness=reading.sharpness if reading else None,
+            pose=pose,
             model_pack=reading.pack if reading else None,
         )
 
@@ -66,6 +83,9 @@ class PersonShape(BaseModel):
     threshold: float | None = Field(description="Their own threshold, null for the default.")
     created_at: datetime
     faces: int = Field(description="Number of reference photos.")
+    notes: str
+    sightings: int = Field(description="How often they were seen.")
+    last_seen: datetime | None = Field(description="End of the latest sighting; null for never.")
 
     @classmethod
     def of(cls, person: PersonSummary | PersonInfo) -> Self:
@@ -77,18 +97,44 @@ class PersonShape(BaseModel):
             threshold=person.threshold,
             created_at=person.created_at,
             faces=photos,
+            notes=person.notes,
+            sightings=person.sightings,
+            last_seen=person.last_seen,
         )
 
 
 class PeopleAnswer(BaseModel):
-    """Everyone who is enrolled."""
+    """Some of the people who are enrolled, by name."""
 
     people: list[PersonShape]
+    next: str | None = Field(description="Give it as `after` for who follows; null at the end.")
 
     @classmethod
-    def of(cls, people: Sequence[PersonSummary]) -> Self:
+    def of(cls, people: Sequence[PersonSummary], following: str | None = None) -> Self:
         """From the gallery's values."""
-        return cls(people=[PersonShape.of(person) for person in people])
+        return cls(people=[PersonShape.of(person) for person in people], next=following)
+
+
+class ChangeRequest(BaseModel):
+    """What is to be changed about a person; what is left out stays."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str | None = Field(None, min_length=1, max_length=2 * LONGEST_NAME)
+    threshold: float | None = Field(
+        None, ge=-1, le=1, description="Cosine from which they are named; null for the default."
+    )
+    notes: str | None = Field(None, max_length=LONGEST_NOTES)
+
+
+class MergeRequest(BaseModel):
+    """Who a person is, too."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    into: str = Field(
+        pattern=SLUG_PATTERN, max_length=LONGEST_SLUG + 8, description="Slug of who stays."
+    )
 
 
 class PersonAnswer(BaseModel):
@@ -105,12 +151,34 @@ class PersonAnswer(BaseModel):
         )
 
 
+class LikeShape(BaseModel):
+    """Somebody else whom a new photo matches: the wrong name, or one person under two."""
+
+    slug: str
+    name: str
+    similarity: float = Field(description="Cosine to the most similar photo of theirs.")
+    threshold: float = Field(description="The one that it passes.")
+    face: str = Field(description="Id of that photo.")
+
+    @classmethod
+    def of(cls, like: LooksLike) -> Self:
+        """From the gallery's value."""
+        return cls(
+            slug=like.slug,
+            name=like.name,
+            similarity=like.similarity,
+            threshold=like.threshold,
+            face=like.photo_id,
+        )
+
+
 class EnrolledAnswer(BaseModel):
     """What became of a photo."""
 
     person: PersonShape
     face: FaceShape
     added: bool = Field(description="False when the person had this very photo already.")
+    warning: LikeShape | None = Field(description="Somebody else whom the photo looks like.")
 
     @classmethod
     def of(cls, enrolled: Enrolled) -> Self:
@@ -119,7 +187,20 @@ class EnrolledAnswer(BaseModel):
             person=PersonShape.of(enrolled.person),
             face=FaceShape.of(enrolled.photo),
             added=enrolled.added,
+            warning=None if enrolled.like is None else LikeShape.of(enrolled.like),
         )
+
+
+class GalleryAnswer(BaseModel):
+    """The gallery, and how far the model pack in use is with its photos."""
+
+    version: str
+    pack: str
+    ready: int = Field(description="Photos that the pack has read.")
+    failed: int = Field(description="Photos in which the pack does not find the face.")
+    total: int = Field(description="Photos in the gallery.")
+    matched: bool = Field(description="Whether faces are matched against what the pack read.")
+    reembedding: bool = Field(description="Whether photos are being read by the pack now.")
 
 
 class HealthAnswer(BaseModel):

@@ -138,7 +138,12 @@ def _prepare_sqlite(connection: sqlite3.Connection, record: object) -> None:
     # The driver would begin transactions by itself, but only before some statements.
     connection.isolation_level = None
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=NORMAL",
+        "foreign_keys=ON",
+        "secure_delete=ON",  # what is erased is overwritten
+    ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 

@@ -10,10 +10,20 @@ from identifier.gallery.values import NewPhoto, PersonInfo, PhotoInfo, PhotoRead
 from services.records import embeddings
 
 
-def person_info(row: PersonRow) -> PersonInfo:
+def person_info(
+    row: PersonRow, sightings: int = 0, last_seen: datetime | None = None
+) -> PersonInfo:
     """A person with all their photos, without the files."""
-    photos = tuple(photo_info(photo) for photo in row.photos)
-    return PersonInfo(row.slug, row.name, row.threshold, utc(row.created_at), photos)
+    return PersonInfo(
+        slug=row.slug,
+        name=row.name,
+        threshold=row.threshold,
+        created_at=utc(row.created_at),
+        photos=tuple(photo_info(photo) for photo in row.photos),
+        notes=row.notes,
+        sightings=sightings,
+        last_seen=None if last_seen is None else utc(last_seen),
+    )
 
 
 def photo_info(row: PhotoRow) -> PhotoInfo:
@@ -50,6 +60,7 @@ def new_photo_row(photo: NewPhoto) -> PhotoRow:
 def new_reading_row(reading: PhotoReading) -> ReadingRow:
     """The row of what a model pack found in a photo."""
     x, y, width, height = reading.box_px
+    yaw, pitch, roll = reading.pose_deg or (None, None, None)
     return ReadingRow(
         recogniser_sha256=reading.recogniser_sha256,
         detector_sha256=reading.detector_sha256,
@@ -61,11 +72,17 @@ def new_reading_row(reading: PhotoReading) -> ReadingRow:
         y=y,
         width=width,
         height=height,
+        yaw=yaw,
+        pitch=pitch,
+        roll=roll,
         created_at=datetime.now(UTC),
     )
 
 
 def _reading(row: ReadingRow) -> PhotoReading:
+    pose = None
+    if row.yaw is not None and row.pitch is not None and row.roll is not None:
+        pose = (row.yaw, row.pitch, row.roll)
     return PhotoReading(
         pack=row.pack,
         recogniser_sha256=row.recogniser_sha256,
@@ -74,6 +91,7 @@ def _reading(row: ReadingRow) -> PhotoReading:
         score=row.score,
         sharpness=row.sharpness,
         box_px=(row.x, row.y, row.width, row.height),
+        pose_deg=pose,
     )
 
 

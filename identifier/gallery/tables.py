@@ -9,7 +9,16 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import ClassVar
 
-from sqlalchemy import DateTime, Double, ForeignKey, LargeBinary, MetaData, String, UniqueConstraint
+from sqlalchemy import (
+    DateTime,
+    Double,
+    ForeignKey,
+    LargeBinary,
+    MetaData,
+    String,
+    Text,
+    UniqueConstraint,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from identifier.names import LONGEST_NAME, LONGEST_SLUG
@@ -44,6 +53,7 @@ class PersonRow(Base):
     name: Mapped[str] = mapped_column(String(LONGEST_NAME))
     name_key: Mapped[str] = mapped_column(String(4 * LONGEST_NAME), unique=True)
     threshold: Mapped[float | None]
+    notes: Mapped[str] = mapped_column(Text, default="", server_default="")
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default=now)
 
     photos: Mapped[list[PhotoRow]] = relationship(
@@ -93,7 +103,10 @@ class PhotoFileRow(Base):
 
 
 class ReadingRow(Base):
-    """The face one model pack found in a photo; boxes are pixels of the upright photo."""
+    """The face one model pack found in a photo; boxes are pixels of the upright photo.
+
+    `yaw`, `pitch` and `roll` are degrees; null for readings from before they were measured.
+    """
 
     __tablename__ = "readings"
 
@@ -110,6 +123,9 @@ class ReadingRow(Base):
     y: Mapped[float]
     width: Mapped[float]
     height: Mapped[float]
+    yaw: Mapped[float | None]
+    pitch: Mapped[float | None]
+    roll: Mapped[float | None]
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default=now)
 
     photo: Mapped[PhotoRow] = relationship(back_populates="readings")
@@ -123,3 +139,39 @@ class StateRow(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     gallery: Mapped[str] = mapped_column(String(8))
     version: Mapped[int]
+
+
+class MisreadingRow(Base):
+    """A photo in which a recogniser's pack does not find the face: it is not looked at again."""
+
+    __tablename__ = "misreadings"
+
+    photo_id: Mapped[str] = mapped_column(
+        ForeignKey("photos.id", ondelete="CASCADE"), primary_key=True
+    )
+    recogniser_sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    reason: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default=now)
+
+
+class RecogniserRow(Base):
+    """A recogniser that has read photos; matched against once it has read every one of them."""
+
+    __tablename__ = "recognisers"
+
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    pack: Mapped[str] = mapped_column(String(64))
+    complete_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+
+
+class ChangeRow(Base):
+    """Whom a version of the gallery is about; no `person_id` means everyone.
+
+    People who are gone are in it too, so it refers to nothing.
+    """
+
+    __tablename__ = "gallery_changes"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    version: Mapped[int] = mapped_column(index=True)
+    person_id: Mapped[int | None]

@@ -20,6 +20,7 @@ class PhotoReading:
         score: detection score, 0..1.
         sharpness: variance of the Laplacian of the aligned crop.
         box_px: x, y, width, height in the upright photo.
+        pose_deg: yaw, pitch and roll; None where nobody measured it.
     """
 
     pack: str
@@ -29,6 +30,7 @@ class PhotoReading:
     score: float
     sharpness: float
     box_px: tuple[float, float, float, float]
+    pose_deg: tuple[float, float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +72,27 @@ class PhotoInfo:
 
 @dataclass(frozen=True, slots=True)
 class PersonSummary:
-    """A person, as lists show them."""
+    """A person, as lists show them.
+
+    Attributes:
+        slug: never changes.
+        name: as the user wrote it.
+        threshold: cosine from which they are named; None takes the deployment's.
+        created_at: UTC.
+        photos: how many reference photos they have.
+        notes: whatever the user wrote.
+        sightings: how often they were seen.
+        last_seen: end of the latest sighting, UTC; None when never.
+    """
 
     slug: str
     name: str
     threshold: float | None
     created_at: datetime
     photos: int
+    notes: str = ""
+    sightings: int = 0
+    last_seen: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +104,83 @@ class PersonInfo:
     threshold: float | None
     created_at: datetime
     photos: tuple[PhotoInfo, ...]
+    notes: str = ""
+    sightings: int = 0
+    last_seen: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PeoplePage:
+    """Some people of a long list, by name.
+
+    Attributes:
+        people: of this page.
+        after: where the next page begins; empty on the last.
+    """
+
+    people: tuple[PersonSummary, ...]
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class PersonChange:
+    """What is to be changed about a person.
+
+    Attributes:
+        name: None leaves it.
+        notes: None leaves them.
+        set_threshold: whether `threshold` is meant.
+        threshold: cosine; None takes the deployment's.
+    """
+
+    name: str | None = None
+    notes: str | None = None
+    set_threshold: bool = False
+    threshold: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LooksLike:
+    """Somebody else whom a new photo matches: perhaps the same person under two names.
+
+    Attributes:
+        slug: of the other person.
+        name: of the other person.
+        similarity: cosine to their most similar photo.
+        threshold: the one that it passes.
+        photo_id: of that photo.
+    """
+
+    slug: str
+    name: str
+    similarity: float
+    threshold: float
+    photo_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoFile:
+    """A photo as it came."""
+
+    data: bytes = field(repr=False)
+    media_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class PackProgress:
+    """How far one recogniser is with the photos of the gallery.
+
+    Attributes:
+        ready: photos that it has read.
+        failed: photos in which its pack does not find the face.
+        total: photos in the gallery.
+        matched: whether faces are matched against it: once it has been through all photos.
+    """
+
+    ready: int
+    failed: int
+    total: int
+    matched: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +191,13 @@ class Enrolled:
         person: with all their photos.
         photo: the one that was enrolled.
         added: False when the person had the very same photo already.
+        like: somebody else whom the photo matches, as a warning.
     """
 
     person: PersonInfo
     photo: PhotoInfo
     added: bool
+    like: LooksLike | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 
@@ -20,7 +21,7 @@ _STOP_WITHIN_S = 1.0
 
 
 class GalleryWatcher(SnapshotSource):
-    """A thread that reloads the snapshot when the gallery's version changes.
+    """A thread that makes a new snapshot when the gallery's version changes, of who changed.
 
     While the database is away the last snapshot goes on being matched, and the part `database` of
     the service's health says so.
@@ -42,9 +43,10 @@ class GalleryWatcher(SnapshotSource):
         self._on_change = on_change
         self._loading = threading.Lock()
         self._end = threading.Event()
-        self._snapshot = store.snapshot()
+        self._index = store.load()
+        self._snapshot = self._index.snapshot()
         self._thread = threading.Thread(target=self._watch, name="gallery", daemon=True)
-        self._accept(self._snapshot)
+        self._accept(self._snapshot, anew=True)
 
     @property
     def snapshot(self) -> Snapshot:
@@ -58,9 +60,10 @@ class GalleryWatcher(SnapshotSource):
             DBAPIError: the database is away.
         """
         with self._loading:
-            if self._store.version() != self._snapshot.version:
-                self._snapshot = self._store.snapshot()
-                self._accept(self._snapshot)
+            before, self._index = self._index, self._store.follow(self._index)
+            if self._index.version != self._snapshot.version:
+                self._snapshot = self._index.snapshot()
+                self._accept(self._snapshot, anew=self._index is not before)
             return self._snapshot
 
     def start(self) -> None:
@@ -89,11 +92,12 @@ class GalleryWatcher(SnapshotSource):
                     self._health.ready("database", ok=True)
                 away = False
 
-    def _accept(self, snapshot: Snapshot) -> None:
+    def _accept(self, snapshot: Snapshot, *, anew: bool) -> None:
         metrics.GALLERY_REFERENCES.set(snapshot.references)
         self._health.ready("database", ok=True)
-        log.info(
-            "gallery loaded",
+        log.log(
+            logging.INFO if anew else logging.DEBUG,  # an import changes it a thousand times
+            "gallery loaded" if anew else "gallery changed",
             version=snapshot.version,
             people=len(snapshot.slugs),
             references=snapshot.references,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -12,6 +13,8 @@ from identifier.photos import EnrolmentError
 from services.models.analysis import FaceAnalyser
 from tests.integration.identifier.conftest import LIMITS
 from tests.photos import lying_on_its_side, resized
+
+PROFILE = "Peter_Mugyeni/Peter_Mugyeni_0001.jpg"  # looks aside by 85 degrees
 
 
 def refused(enroller: Enroller, data: bytes, *, force: bool = False) -> EnrolmentError:
@@ -82,6 +85,48 @@ def test_an_uncertain_face_is_refused_with_its_score_unless_forced(
     assert 0.5 < error.measured["score"] < 0.999
     assert error.allowed == {"score": 0.999}
     assert enroller.read(portrait, force=True).reading.score < 0.999
+
+
+def test_a_face_turned_away_is_refused_with_its_pose_unless_forced(
+    test_data: Path, enroller: Enroller
+) -> None:
+    photo = test_data / "lfw" / "images" / PROFILE
+    error = refused(enroller, photo.read_bytes())
+    assert error.reason == "strong-pose"
+    assert abs(error.measured["yaw_deg"]) > error.allowed["yaw_deg"] == 70
+    forced = enroller.read(photo.read_bytes(), force=True)
+    assert forced.reading.pose_deg is not None
+    assert abs(forced.reading.pose_deg[0]) > 70
+
+
+def test_a_blurred_face_is_refused_with_its_sharpness_unless_forced(
+    test_data: Path, enroller: Enroller
+) -> None:
+    portrait = test_data / "clip_hamilton" / "ref" / "lin_manuel_miranda.png"
+    sharp = enroller.read(portrait.read_bytes()).reading
+    image = cv2.imread(str(portrait))
+    assert image is not None
+    sigma_px = min(sharp.box_px[2:]) / 16
+    blurred = cv2.imencode(".png", cv2.GaussianBlur(image, (0, 0), sigma_px))[1].tobytes()
+    error = refused(enroller, blurred)
+    assert error.reason == "blurred"
+    assert error.measured["sharpness"] < error.allowed["sharpness"] < sharp.sharpness
+    assert set(error.measured) >= {"face_px", "score", "yaw_deg", "pitch_deg", "roll_deg"}
+    assert enroller.read(blurred, force=True).reading.sharpness < 10
+
+
+def test_the_same_face_is_read_again_where_several_are(
+    test_data: Path, analyser: FaceAnalyser, enroller: Enroller
+) -> None:
+    group = (test_data / "group_bbt" / "bbt1.jpg").read_bytes()
+    image = cv2.imdecode(np.frombuffer(group, np.uint8), cv2.IMREAD_COLOR)
+    assert image is not None
+    for face in analyser.analyse_photo(image.astype(np.uint8, copy=False))[:3]:
+        x, y, width, height = face.box_xywh.tolist()
+        again = enroller.read_again(group, (x + 2, y - 2, width, height))
+        assert float(again.embedding @ face.embedding) > 0.999
+    with pytest.raises(EnrolmentError, match="not found again"):
+        enroller.read_again(group, (0, 0, 5, 5))
 
 
 def test_a_photo_on_its_side_is_turned_as_its_exif_says(

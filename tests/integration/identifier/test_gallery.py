@@ -9,9 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 
+from identifier.gallery import tables
 from identifier.gallery.database import Database, sqlite_url
 from identifier.gallery.store import GalleryStore
 from identifier.gallery.tables import Base
@@ -24,6 +27,7 @@ from services.records.embeddings import Embedding
 from tests.waiting import eventually
 
 SMALL, LARGE = "a" * 64, "b" * 64
+MIGRATIONS = Path(tables.__file__).parent / "migrations"
 
 
 def embedding(seed: int) -> Embedding:
@@ -179,6 +183,26 @@ def test_the_migrations_make_the_tables_the_code_knows(
     with open_database().engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, Base.metadata) == []
+
+
+def test_a_gallery_of_an_older_version_goes_on_being_matched(
+    open_database: Callable[[], Database],
+) -> None:
+    database = open_database()
+    GalleryStore(database).add("Sam", photo(1))
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    with database.engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0002")
+    store = GalleryStore(open_database())
+    assert store.snapshot().slugs == {"sam"}
+    assert set(store.snapshot().matrices) == {SMALL}
+    person = store.person("sam")
+    assert person is not None
+    assert person.notes == ""
+    assert person.photos[0].reading is not None
+    assert person.photos[0].reading.pose_deg is None
 
 
 def test_a_change_by_one_identifier_reaches_another_within_a_second(

@@ -11,6 +11,7 @@ import pytest
 from structlog import wrap_logger
 from structlog.testing import LogCapture
 
+from identifier.gallery.values import PersonChange
 from identifier.people import People
 from identifier.people_dir import PeopleDir
 from services.lifecycle.health import Health
@@ -128,6 +129,31 @@ def test_the_same_photo_twice_in_a_folder_is_one_and_stays_while_one_file_does(
     two.unlink()
     watched.look()
     assert enrolled() == {}
+
+
+def test_somebody_renamed_or_merged_keeps_the_folder_of_the_old_name(
+    watched: PeopleDir,
+    folder: Path,
+    portraits: Path,
+    sqlite_people: People,
+    enrolled: Callable[[], dict[str, int]],
+) -> None:
+    put(portraits / "alex_lacamoire.png", folder / "Alex" / "1.png")
+    put(portraits / "lin_manuel_miranda.png", folder / "Lin.png")
+    watched.look()
+    sqlite_people.change("alex", PersonChange(name="Alexander"))
+    sqlite_people.merge("lin", "alex")
+    assert enrolled() == {"Alexander": 2}
+    put(portraits / "lin_manuel_miranda.png", folder / "Alex" / "2.png")
+    for folder_of_today in (
+        watched,
+        PeopleDir(folder, sqlite_people, Health(), max_bytes=MAX_BYTES, poll_s=1),
+    ):
+        folder_of_today.look()
+        assert enrolled() == {"Alexander": 2}
+    (folder / "Lin.png").unlink()
+    watched.look()
+    assert enrolled() == {"Alexander": 1}
 
 
 def test_a_replaced_photo_replaces_the_reference(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from identifier.matcher import Person, Reference, ReferenceMatrix
+from identifier.matcher import Negative, Person, Reference, ReferenceMatrix, ReferenceTable
 
 Vector = NDArray[np.float32]
 ALICE, BOB = Person("alice", "Alice"), Person("bob", "Bob")
@@ -119,3 +121,64 @@ def test_names_hold_the_rules_for_any_gallery(
             assert match.similarity >= match.threshold - 1e-6
             own = [float(r.embedding @ face) for r in references if r.person == match.person]
             assert abs(max(own) - match.similarity) < 1e-5
+
+
+def test_a_face_as_like_a_negative_of_a_person_as_their_photos_is_not_them() -> None:
+    face = at_angle(0.7)
+    references = [reference(ALICE, X), reference(BOB, unit(0.6, 0.8, 0))]
+    assert names(ReferenceMatrix(references), [face], [0]) == ["Alice"]
+    nearer = ReferenceMatrix(references, [Negative(ALICE, at_angle(0.9))])
+    (match,) = nearer.match(face[None], [0], 0.4)
+    assert match.person == BOB
+    assert match.photo_id == "photo"
+    farther = ReferenceMatrix(references, [Negative(ALICE, at_angle(-0.5))])
+    assert names(farther, [face], [0]) == ["Alice"]
+
+
+def test_the_very_face_that_was_said_not_to_be_a_person_is_nobody() -> None:
+    matrix = ReferenceMatrix([reference(ALICE, X)], [Negative(ALICE, X)])
+    (match,) = matrix.match(X[None], [0], 0.4)
+    assert match.person is None
+    assert abs(match.similarity - 1) < 1e-5
+
+
+def test_a_negative_of_somebody_without_photos_changes_nothing() -> None:
+    matrix = ReferenceMatrix([reference(ALICE, X)], [Negative(BOB, X)])
+    assert names(matrix, [X], [0]) == ["Alice"]
+
+
+def test_somebody_else_who_looks_like_a_person_is_found() -> None:
+    matrix = ReferenceMatrix([reference(ALICE, X, "hers"), reference(BOB, at_angle(0.6), "his")])
+    like = matrix.most_like(X, 0.4, but_not="alice")
+    assert like is not None
+    assert (like.person, like.photo_id) == (BOB, "his")
+    unlike = matrix.most_like(X, 0.7, but_not="alice")
+    assert unlike is not None
+    assert unlike.person is None
+    assert ReferenceMatrix([reference(ALICE, X)]).most_like(X, 0.4, but_not="alice") is None
+
+
+def test_a_removed_reference_is_never_the_best() -> None:
+    table = ReferenceTable.of([reference(ALICE, X, "gone"), reference(BOB, at_angle(0.5), "his")])
+    owners = table.owners.copy()
+    owners[0] = -1
+    matrix = ReferenceMatrix(dataclasses.replace(table, owners=owners))
+    (match,) = matrix.match(X[None], [0], 0.4)
+    assert (match.person, match.photo_id, len(matrix)) == (BOB, "his", 1)
+    (nobody,) = matrix.match(X[None], [0], 0.9)
+    assert (nobody.person, nobody.photo_id) == (None, "his")
+
+
+def test_many_faces_against_many_references_are_each_found() -> None:
+    rng = np.random.default_rng(5)
+    vectors = rng.normal(size=(5_000, 32)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    references = [
+        Reference(str(n), Person(f"p{n // 2}", ""), vector) for n, vector in enumerate(vectors)
+    ]
+    chosen = rng.permutation(5_000)[:150]
+    matches = ReferenceMatrix(references).match(vectors[chosen], range(150), 0.99)
+    assert [match.photo_id for match in matches] == [str(n) for n in chosen]
+    assert [match.person and match.person.slug for match in matches] == [
+        f"p{n // 2}" for n in chosen
+    ]
