@@ -71,3 +71,9 @@ DRAWN = Counter(
 GALLERY_REFERENCES = Gauge(
     "facestream_gallery_references", "Reference photos that are matched against.", registry=REGISTRY
 )
+DELIVERIES = Counter(
+    "facestream_deliveries",
+    "Events delivered to others; kind: webhook, mqtt; outcome: delivered, retried, dead-lettered.",
+    ["kind", "outcome"],
+    registry=REGISTRY,
+)

@@ -1,0 +1,1 @@
+"""Delivery of events to others: signed webhooks, and MQTT with Home Assistant discovery."""
