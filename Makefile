@@ -46,7 +46,7 @@ gpu: .venv/runtime.stamp
 
 .PHONY: system-packages
 system-packages:
-	@scripts/system-packages java postgresql chromium
+	@scripts/system-packages java postgresql chromium mosquitto openssl
 
 # The locks hold for every platform (hashes, no index address).
 lock:

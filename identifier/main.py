@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from identifier.assembly import build_service, open_gallery
+from identifier.assembly import build_service, open_knowledge
 from identifier.person_topics import PersonTopics
 from identifier.settings import IdentifierSettings
 from services.kafka.topics import dlq_topic, ensure_topics_when_up
@@ -19,14 +19,15 @@ def main(argv: Sequence[str] = ()) -> int:
         FatalError: the process cannot go on.
     """
     settings = IdentifierSettings.load(argv)
-    parts = ("partitions",) if settings.person is not None else ("partitions", "database")
-    health = Health(*parts)
+    of_one = settings.person is not None
+    health = Health("partitions", *(() if of_one else ("database", "gallery", "memory")))
     with running(settings, health) as stop:
         wanted = [settings.topic_processed, dlq_topic(settings.topic_processed)]
-        if settings.person is None:
-            wanted.append(settings.topic_identified)
+        if not of_one:
+            wanted += [settings.topic_identified, settings.topic_events]
+            wanted.append(dlq_topic(settings.topic_events))
         ensure_topics_when_up(settings, wanted, stop)
         topics = PersonTopics(settings)
-        with open_gallery(settings, topics, health) as gallery:
-            build_service(settings, gallery, topics, health).run(stop)
+        with open_knowledge(settings, topics, health) as knowledge:
+            build_service(settings, knowledge, topics, health).run(stop)
     return 0

@@ -25,7 +25,7 @@ class _Partition:
     epoch: int
     after: int
     reported: int
-    open: dict[int, None] = field(default_factory=dict)  # ascending, as they were read
+    open: dict[int, int] = field(default_factory=dict)  # what each waits for; ascending
 
     @property
     def position(self) -> int:
@@ -49,15 +49,26 @@ class OffsetLedger:
         if known is None:
             self._epoch += 1
             known = self._partitions[partition] = _Partition(self._epoch, offset, offset)
-        known.open[offset] = None
+        known.open[offset] = 1
         known.after = offset + 1
         return Ticket(partition, offset, known.epoch)
 
+    def wait_for_another(self, ticket: Ticket) -> None:
+        """One `done` more is needed for this record."""
+        if self.is_open(ticket):
+            self._partitions[ticket.partition].open[ticket.offset] += 1
+
     def done(self, ticket: Ticket) -> None:
-        """A record is dealt with: published and acknowledged, dead-lettered or left out."""
-        known = self._partitions.get(ticket.partition)
-        if known is not None and known.epoch == ticket.epoch:
-            known.open.pop(ticket.offset, None)
+        """One thing a record waited for has come; the first, unless more are waited for.
+
+        It is published and acknowledged, dead-lettered or left out; or remembered.
+        """
+        if not self.is_open(ticket):
+            return
+        open_ = self._partitions[ticket.partition].open
+        open_[ticket.offset] -= 1
+        if not open_[ticket.offset]:
+            del open_[ticket.offset]
 
     def is_open(self, ticket: Ticket) -> bool:
         """Whether the record is not dealt with, and still ours."""

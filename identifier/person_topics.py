@@ -56,6 +56,11 @@ class PersonTopics:
         if len(snapshot.slugs) <= _MADE_AHEAD:
             self._make(snapshot.slugs)
 
+    def forget(self, slug: str) -> None:
+        """A person's topic was deleted: it is made again if somebody of that slug comes."""
+        with self._lock:
+            self._made.discard(slug)
+
     def _make(self, slugs: Iterable[str]) -> None:
         if not (missing := set(slugs) - self._made) or time.monotonic() < self._not_before_s:
             return
@@ -65,7 +70,7 @@ class PersonTopics:
                 self._create(self._settings, [person_topic(self._settings, s) for s in missing])
             except (RetriableError, BrokerError) as error:
                 # Nobody waits for a person's topic; the broker may still make it when written to.
-                log.warning("person topics not made", people=sorted(missing)[:10], why=str(error))
+                log.warning("person topics not made", people=len(missing), why=type(error).__name__)
                 self._not_before_s = time.monotonic() + _RETRY_AFTER_S
             else:
                 self._made |= missing

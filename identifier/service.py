@@ -1,6 +1,7 @@
-"""The way of a frame: read, put in order, match, publish, commit.
+"""The way of a frame: read, put in order, match, track, publish, commit.
 
-At least once: the offset of a frame moves when every record made of it is acknowledged. What is
+At least once: the offset of a frame moves when every record made of it is acknowledged and the
+memory has the tracks that are in it. What is
 held or under way when a partition is taken away, or when the process ends, is read again by the
 next owner.
 """
@@ -15,13 +16,16 @@ import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from identifier import handover
+from identifier.checkpoints import Checkpoints
 from identifier.identify import Frame, identify, people_in, read_frame
+from identifier.load import Load
 from identifier.offsets import OffsetLedger, Ticket
 from identifier.person_topics import PersonTopics
 from identifier.publisher import Publisher
 from identifier.reorder import Reorderer
 from identifier.sequence import Order, Released
 from identifier.snapshot import SnapshotSource
+from identifier.tracks.identity import Named, TrackIdentities
 from services.errors import BrokerError, RecordError
 from services.kafka.closing import close_within
 from services.kafka.outputs import OutRecord
@@ -30,7 +34,6 @@ from services.lifecycle.backoff import Backoff
 from services.lifecycle.health import Health
 from services.lifecycle.stopping import StopSignal
 from services.records import identified as identified_records
-from services.records.facestream_pb2 import IdentifiedFrame
 
 log = structlog.get_logger()
 
@@ -40,6 +43,7 @@ _BUSY_POLL_S = 0.02  # acknowledgements are taken in between two polls
 _COMMIT_EVERY_S = 0.1
 _LAG_EVERY_S = 2.0
 _FLUSH_S = 3.0
+_REMEMBERED_S = 2.0
 _COMMITTED_S = 2.0
 _CLOSE_S = 2.5
 
@@ -71,10 +75,13 @@ class IdentifierService:
         publisher: sends records and keeps the ledger.
         ledger: which offsets may be committed.
         reorderer: the window.
+        tracks: decides who is who, track by track.
+        checkpoints: between the tracks and the memory.
         gallery: who can be recognised.
         default_threshold: of a model pack, by name.
         outputs: see there.
         health: told about partitions, and that the loop turns.
+        load: told how far behind it is.
     """
 
     def __init__(
@@ -83,19 +90,25 @@ class IdentifierService:
         publisher: Publisher,
         ledger: OffsetLedger,
         reorderer: Reorderer[Waiting],
+        tracks: TrackIdentities[Ticket],
+        checkpoints: Checkpoints,
         gallery: SnapshotSource,
         default_threshold: Callable[[str], float],
         outputs: Outputs,
         health: Health,
+        load: Load,
     ) -> None:
         self._consumer = consumer
         self._publisher = publisher
         self._ledger = ledger
         self._reorderer = reorderer
+        self._tracks = tracks
+        self._checkpoints = checkpoints
         self._gallery = gallery
         self._default_threshold = default_threshold
         self._outputs = outputs
         self._health = health
+        self._load = load
         self._owned: set[int] = set()
         self._ending = False
         self._committed_s = self._lag_seen_s = 0.0
@@ -129,8 +142,9 @@ class IdentifierService:
         for message in self._read():
             released += self._receive(message)
         released += self._reorderer.due()
-        self._publish(released)
+        self._publish([*self._name(released), *self._tracks.due()])
         self._publisher.poll()
+        self._checkpoints.turn()
         if self._publisher.failed:
             self._read_again(stop)
         now_s = time.monotonic()
@@ -143,8 +157,9 @@ class IdentifierService:
 
     def _read(self) -> list[Message]:
         wait_s = _BUSY_POLL_S if self._publisher.in_flight else _IDLE_POLL_S
-        if (due_in_s := self._reorderer.wait_s()) is not None:
-            wait_s = min(wait_s, due_in_s)
+        for due_in_s in (self._reorderer.wait_s(), self._tracks.wait_s()):
+            if due_in_s is not None:
+                wait_s = min(wait_s, due_in_s)
         first = self._consumer.poll(wait_s)
         if first is None:
             return []
@@ -165,7 +180,7 @@ class IdentifierService:
         size_bytes = len(message.value() or b"")
         return self._reorderer.push(partition, frame.key, (ticket, frame), size_bytes)
 
-    def _publish(self, released: Sequence[Released[Waiting]]) -> None:
+    def _name(self, released: Sequence[Released[Waiting]]) -> list[Named[Ticket]]:
         going: list[tuple[Ticket, Frame, bool]] = []
         for release in released:
             ticket, frame = release.item
@@ -177,10 +192,11 @@ class IdentifierService:
             else:
                 going.append((ticket, frame, release.order is Order.LATE))
         if not going:
-            return
-        frames = [frame for _, frame, _ in going]
+            return []
+        frames, snapshot = [frame for _, frame, _ in going], self._gallery.snapshot
         with metrics.STAGE_SECONDS.labels("match").time():
-            identified = identify(frames, self._gallery.snapshot, self._default_threshold)
+            identified = identify(frames, snapshot, self._default_threshold)
+        named: list[Named[Ticket]] = []
         for (ticket, frame, late), result in zip(going, identified, strict=True):
             camera = frame.key.camera
             result.late = late
@@ -188,10 +204,20 @@ class IdentifierService:
                 metrics.LATE_FRAMES.labels(camera=camera).inc()
             metrics.FACES.labels(camera=camera).inc(len(result.faces))
             self._note_strange_models(frame)
-            records = self._records(frame, result)
-            self._publisher.frame(ticket, camera, frame.key.captured_at, records)
+            named += self._tracks.push(
+                ticket, frame, result, snapshot, late=late, partition=ticket.partition
+            )
+        return named
 
-    def _records(self, frame: Frame, result: IdentifiedFrame) -> list[OutRecord]:
+    def _publish(self, named: Sequence[Named[Ticket]]) -> None:
+        for each in named:
+            if each.tracks:
+                self._checkpoints.released(each.item)
+            key, records = each.frame.key, self._records(each)
+            self._publisher.frame(each.item, key.camera, key.captured_at, records)
+
+    def _records(self, named: Named[Ticket]) -> list[OutRecord]:
+        frame, result = named.frame, named.result
         topics = [] if self._outputs.identified_topic is None else [self._outputs.identified_topic]
         if self._outputs.person_topics is not None:
             topics += [self._outputs.person_topics.of(slug) for slug in people_in(result)]
@@ -211,13 +237,15 @@ class IdentifierService:
     def _hand_over(self) -> None:
         """Publish what is under way, commit, and tell the next owner how far each camera is.
 
-        Everything here gives up after a few seconds: the broker may be gone.
+        Everything here gives up after a few seconds: the broker or the database may be gone.
         """
+        self._publish(self._tracks.let_go())
         self._publisher.flush(_FLUSH_S)
+        remembered = self._checkpoints.flush(_REMEMBERED_S)
         topic = self._outputs.processed_topic
         self._send_offsets(
             [
-                TopicPartition(topic, number, at, self._word_to_the_next(number))
+                TopicPartition(topic, number, at, self._word_to_the_next(number, remembered))
                 for number, at in self._ledger.positions().items()
             ]
         )
@@ -240,9 +268,9 @@ class IdentifierService:
                 raise BrokerError(f"offsets cannot be committed: {error.str()}") from None
             log.warning("offsets not committed", error=error.str())
 
-    def _word_to_the_next(self, partition: int) -> str:
-        if self._publisher.in_flight:
-            return ""  # what is not acknowledged may have to be published again, in order
+    def _word_to_the_next(self, partition: int, remembered: bool) -> str:
+        if self._publisher.in_flight or not remembered:
+            return ""  # what is not through may have to be published again, in order
         return handover.encode(self._reorderer.marks(partition))
 
     def _resume(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
@@ -268,6 +296,7 @@ class IdentifierService:
 
     def _forget(self, partition: int) -> None:
         self._reorderer.drop(partition)
+        self._tracks.drop(partition)
         self._ledger.drop(partition)
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
@@ -297,11 +326,14 @@ class IdentifierService:
         self._health.ready("partitions", ok=True, detail=f"{len(self._owned)} owned")
 
     def _observe(self) -> None:
+        behind = 0
         for partition in self._consumer.position(self._consumer.assignment()):
             low_high = self._consumer.get_watermark_offsets(partition, cached=True)
             if low_high is not None and partition.offset >= 0 and low_high[1] >= 0:
                 lag = max(0, low_high[1] - partition.offset)
+                behind += lag
                 metrics.CONSUMER_LAG.labels(partition.topic, str(partition.partition)).set(lag)
+        self._load.frames_behind = behind
         if (overflows := self._reorderer.overflows) > self._overflows:
             log.warning("frames went early for want of memory", frames=overflows - self._overflows)
             self._overflows = overflows

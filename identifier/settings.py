@@ -8,8 +8,11 @@ from typing import ClassVar, Self
 
 from pydantic import Field, SecretStr, model_validator
 
+from identifier.deliveries.settings import DeliverySettings
 from identifier.gallery.database import sqlite_url
+from identifier.memory.settings import MemorySettings
 from identifier.names import slugify
+from identifier.tracks.settings import TrackSettings
 from services.broker.settings import default_data_dir
 from services.kafka.settings import KafkaSettings
 from services.models.settings import ModelSettings
@@ -17,8 +20,10 @@ from services.models.settings import ModelSettings
 _LOCAL_NAMES = ("localhost", "ip6-localhost")
 
 
-class IdentifierSettings(KafkaSettings, ModelSettings):
-    """Ordering, matching, the gallery and its REST API."""
+class IdentifierSettings(
+    KafkaSettings, ModelSettings, TrackSettings, MemorySettings, DeliverySettings
+):
+    """Ordering, tracks, matching, the gallery, the memory and their REST API."""
 
     service_name: ClassVar[str] = "identifier"
     summary: ClassVar[str] = "Put frames in order, name the faces, keep the gallery of people."
@@ -36,6 +41,20 @@ class IdentifierSettings(KafkaSettings, ModelSettings):
         le=1,
         description="Cosine similarity from which a face gets a name; "
         "the model pack's own (buffalo_s 0.33) when unset.",
+    )
+    unknown_threshold: float | None = Field(
+        None,
+        ge=-1,
+        le=1,
+        description="Cosine similarity from which an unnamed face gets the number of an unknown "
+        "person seen before; 0.05 above THRESHOLD when unset.",
+    )
+    backfill_on_enrol_days: float = Field(
+        30,
+        ge=0,
+        le=36_500,
+        description="Days of the past in which somebody who is enrolled over the REST API is "
+        "looked for; 0 for none.",
     )
     publish_person_topics: bool = Field(
         True, description="Also publish the frames of each person to a topic of their own."
@@ -89,11 +108,33 @@ class IdentifierSettings(KafkaSettings, ModelSettings):
     enrol_min_score: float = Field(
         0.5, ge=0, le=1, description="Lowest detection score a photo's face may have."
     )
+    enrol_max_yaw_deg: float = Field(
+        70, ge=0, le=90, description="How far (degrees) a photo's face may look aside."
+    )
+    enrol_max_pitch_deg: float = Field(
+        55, ge=0, le=90, description="How far (degrees) a photo's face may look up or down."
+    )
+    enrol_min_sharpness: float = Field(
+        10,
+        ge=0,
+        le=100_000,
+        description="Lowest sharpness (variance of the Laplacian at 112 px) of a photo's face.",
+    )
     upload_max_bytes: int = Field(
         20_971_520, ge=1_024, le=1_073_741_824, description="Largest photo (bytes)."
     )
     upload_max_pixels: int = Field(
         64_000_000, ge=1_024, le=1_000_000_000, description="Largest photo (width x height)."
+    )
+    identify_workers: int = Field(
+        0,
+        ge=0,
+        le=256,
+        description="Photos that `POST /api/v1/identify` looks at at once, each with models of its "
+        "own; 0 is one per core.",
+    )
+    identify_waiting: int = Field(
+        16, ge=0, le=1_000, description="Photos that may wait beyond those; more are answered 503."
     )
     api_host: str = Field("127.0.0.1", min_length=1, description="Address of the REST API.")
     api_port: int = Field(5011, ge=0, le=65_535, description="Port of the REST API; 0 is any free.")
@@ -130,6 +171,13 @@ class IdentifierSettings(KafkaSettings, ModelSettings):
         if self.person is not None:
             return f"facestream-person-{slugify(self.person)}"
         return "facestream-identifier"
+
+    @property
+    def media_address(self) -> str:
+        """MEDIA_URL, or the folder in the data directory. May hold a password: never log."""
+        if self.media_url is not None:
+            return self.media_url.get_secret_value()
+        return str((self.data_dir or default_data_dir()).absolute() / "media")
 
     @property
     def database_address(self) -> str:

@@ -28,10 +28,18 @@ def settings_classes() -> list[type[ServiceSettings]]:
     from consumer.settings import WorkerSettings
     from identifier.settings import IdentifierSettings
     from producer.settings import ProducerSettings
+    from services.cli.people.settings import IdentifierAddress
     from services.cli.settings import UpSettings
     from viewer.settings import ViewerSettings
 
-    return [ProducerSettings, WorkerSettings, IdentifierSettings, ViewerSettings, UpSettings]
+    return [
+        ProducerSettings,
+        WorkerSettings,
+        IdentifierSettings,
+        ViewerSettings,
+        UpSettings,
+        IdentifierAddress,
+    ]
 
 
 def settings_page() -> str:

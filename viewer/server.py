@@ -51,6 +51,7 @@ def listen(host: str, port: int) -> socket.socket:
             f"VIEWER_PORT={port}: {host}:{port}: {os.strerror(error.errno or 0)}"
         ) from None
     server.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
+    server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return server
 
 

@@ -14,7 +14,8 @@ from identifier.api.problems import Problem, problem, respond
 
 _LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "::1")
 _SAFE = ("GET", "HEAD", "OPTIONS")
-_OPEN_PATHS = ("/api/v1/health",)
+_OPEN_PATHS = ("/", "/api/v1/docs", "/api/v1/health")
+_OPEN_FOLDER = "/api/v1/docs/"
 _DISCARD_UP_TO = 8
 _TOO_LARGE = "request-too-large"
 
@@ -39,6 +40,11 @@ class Access:
     def on_loopback(cls, host: str, token: str | None, max_body_bytes: int) -> Access:
         """Access for an API that only this machine reaches."""
         return cls(token, (*_LOOPBACK_HOSTS, host), max_body_bytes)
+
+
+def needs_token(path: str) -> bool:
+    """Whether a path is closed to those without the token: all but health and the docs page."""
+    return path not in _OPEN_PATHS and not path.startswith(_OPEN_FOLDER)
 
 
 class _BodyTooLargeError(Exception):
@@ -74,7 +80,7 @@ class Guard:
             origin = headers.get("origin") if scope["method"] not in _SAFE else None
             if origin is not None and _host(origin) not in self._access.only_hosts:
                 return problem(403, "foreign-origin", "a page of another site may not do this")
-        if self._access.token is not None and scope["path"] not in _OPEN_PATHS:
+        if self._access.token is not None and needs_token(scope["path"]):
             scheme, _, given = headers.get("authorization", "").partition(" ")
             expected = self._access.token.encode()
             if scheme.lower() != "bearer" or not hmac.compare_digest(

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import compile_path
 
 from identifier.photos import EnrolmentError
 from services.errors import ModelError, RecordError
@@ -58,8 +59,10 @@ def handle_problems(app: FastAPI) -> None:
     """Make every error of the app a problem."""
 
     def answer(request: Request, error: Exception) -> Response:
-        del request
-        return respond(problem_of(error))
+        found = respond(problem_of(error))
+        if found.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            found.headers["Allow"] = ", ".join(_allowed(request)) or "GET"
+        return found
 
     for kind in (
         ProblemError,
@@ -71,6 +74,18 @@ def handle_problems(app: FastAPI) -> None:
         Exception,
     ):
         app.add_exception_handler(kind, answer)
+
+
+def _allowed(request: Request) -> list[str]:
+    """Methods described for a path; Starlette's answer names those of one route only."""
+    path = request.scope["path"]
+    described = request.app.openapi()["paths"].items()
+    return sorted(
+        method.upper()
+        for template, methods in described
+        if compile_path(template)[0].match(path)
+        for method in methods
+    )
 
 
 def problem_of(error: Exception) -> Problem:

@@ -35,13 +35,16 @@ class ApiServer:
             self._socket = socket.create_server((host, port), family=family, backlog=_BACKLOG)
         except OSError as error:
             raise SettingsError(f"API_PORT={port}: {host}:{port}: {error.strerror}") from None
+        # asyncio sets this only on sockets made with an explicit protocol, and uvicorn writes head
+        # and body apart: without it every answer on a kept connection takes 40 ms longer.
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.port: int = self._socket.getsockname()[1]
         config = uvicorn.Config(
             app,
             log_config=None,
             access_log=False,
             server_header=False,
-            limit_concurrency=64,
+            limit_concurrency=256,
             timeout_keep_alive=15,
             timeout_graceful_shutdown=_SHUTDOWN_S,
         )

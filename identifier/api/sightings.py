@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
-from pydantic import AwareDatetime
 from starlette.responses import Response
 
+from identifier.api.moments import Moment
 from identifier.api.pictures import PICTURE_HEADERS
 from identifier.api.problems import MEDIA_TYPE, Problem, ProblemError
 from identifier.api.shapes import SLUG_PATTERN
@@ -40,11 +40,9 @@ def sighting_routes(sightings: Sightings, media: Media) -> APIRouter:
         person: Person = None,
         camera: Camera = None,
         since: Annotated[
-            AwareDatetime | None, Query(description="Those that were still there then, or later.")
+            Moment | None, Query(description="Those that were still there then, or later.")
         ] = None,
-        until: Annotated[
-            AwareDatetime | None, Query(description="Those that began before.")
-        ] = None,
+        until: Annotated[Moment | None, Query(description="Those that began before.")] = None,
         unknown: Annotated[
             int | None, Query(ge=1, le=2**31 - 1, description='7 for "Unknown 7".')
         ] = None,
@@ -91,9 +89,9 @@ def sighting_routes(sightings: Sightings, media: Media) -> APIRouter:
     @router.get("/statistics", tags=["statistics"], responses=_problems(422))
     def get_statistics(
         since: Annotated[
-            AwareDatetime | None, Query(description="A day before `until` when unset.")
+            Moment | None, Query(description="A day before `until` when unset.")
         ] = None,
-        until: Annotated[AwareDatetime | None, Query(description="Now when unset.")] = None,
+        until: Annotated[Moment | None, Query(description="Now when unset.")] = None,
         person: Person = None,
         camera: Camera = None,
     ) -> StatisticsAnswer:

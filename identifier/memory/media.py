@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -74,6 +74,13 @@ class Media:
             if key:
                 self.delete(key)
 
+    def keys_before(self, day: date) -> Iterator[list[str]]:
+        """The keys of every file that was written before a day, one day at a time."""
+        for folder in self._days():
+            if folder < f"{day:%Y/%m/%d}":
+                names = self._names(folder)
+                yield [key for name in names if _KEY.fullmatch(key := f"{folder}/{name}")]
+
     def sweep(self, before: date) -> int:
         """Forget every file that was written before a day; how many days that was."""
         gone = 0
@@ -89,13 +96,16 @@ class Media:
         for _ in range(3):
             found: list[str] = []
             for folder in folders:
-                with suppress(FileNotFoundError):
-                    names = self._fs.ls(self._path(folder), detail=False, refresh=True)
-                    found += [
-                        f"{folder}/{str(name).rstrip('/').rsplit('/', 1)[-1]}" for name in names
-                    ]
+                found += [f"{folder}/{name}" for name in self._names(folder)]
             folders = [each.lstrip("/") for each in found]
         return sorted(folder for folder in folders if _DAY.match(folder))
+
+    def _names(self, folder: str) -> list[str]:
+        try:
+            paths = self._fs.ls(self._path(folder), detail=False, refresh=True)
+        except FileNotFoundError:
+            return []
+        return [str(path).rstrip("/").rsplit("/", 1)[-1] for path in paths]
 
     def _path(self, key: str) -> str:
         return f"{self._root}/{key}".rstrip("/")

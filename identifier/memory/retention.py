@@ -1,9 +1,11 @@
-"""Forgetting what is older than it may become; several identifiers may do it at once."""
+"""Forgetting what is too old or nobody's; several identifiers may do it at once."""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date, datetime
 
 import structlog
 from sqlalchemy import delete, select, update
@@ -36,10 +38,25 @@ class Keep:
 
 
 class Retention:
-    """Sweeps every ten minutes in a thread of its own."""
+    """Sweeps every ten minutes in a thread of its own.
 
-    def __init__(self, database: Database, media: Media, keep: Keep) -> None:
+    Args:
+        database: of the memory.
+        media: where crops are.
+        keep: how long what is kept.
+        forget_unknowns: forgets unknown people without sightings, last seen before a time.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        media: Media,
+        keep: Keep,
+        forget_unknowns: Callable[[datetime], object] = lambda _: None,
+    ) -> None:
         self._database = database
+        self._forget_unknowns = forget_unknowns
+        self._orphans_looked_for: date | None = None
         self._media = media
         self._keep = keep
         self._end = threading.Event()
@@ -64,6 +81,7 @@ class Retention:
         """
         if self._keep.sightings_days:
             self._forget_sightings()
+            self._forget_unknowns(days_ago(self._keep.sightings_days))
         if self._keep.events_days:
             with self._database.writing() as session:
                 session.execute(
@@ -75,6 +93,10 @@ class Retention:
             too_old = (SightingRow.crop != "", SightingRow.crop < first_key_of(day))
             with self._database.writing() as session:
                 session.execute(update(SightingRow).where(*too_old).values(crop=""))
+        today = days_ago(0).date()
+        if self._orphans_looked_for != today:
+            self._forget_orphans(today)
+            self._orphans_looked_for = today
 
     def _forget_sightings(self) -> None:
         before = days_ago(self._keep.sightings_days)
@@ -89,6 +111,17 @@ class Retention:
             self._media.delete_many(row.crop for row in gone)
             if len(gone) < _AT_ONCE:
                 return
+
+    def _forget_orphans(self, today: date) -> None:
+        """Crops of sightings that are gone, or were never written; those of today may yet be."""
+        for keys in self._media.keys_before(today):
+            for at in range(0, len(keys), _AT_ONCE):
+                some = keys[at : at + _AT_ONCE]
+                with self._database.reading() as session:
+                    owned = set(
+                        session.scalars(select(SightingRow.crop).where(SightingRow.crop.in_(some)))
+                    )
+                self._media.delete_many(key for key in some if key not in owned)
 
     def _run(self) -> None:
         wait_s = _FIRST_S

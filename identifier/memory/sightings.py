@@ -227,7 +227,7 @@ class Sightings:
         ]
 
 
-def _with_people() -> Select[Any]:
+def _with_people() -> Select[SightingRow, str, str]:
     return select(SightingRow, PersonRow.slug, PersonRow.name).outerjoin(
         PersonRow, PersonRow.id == SightingRow.person_id
     )

@@ -16,6 +16,13 @@ _COMMANDS = {
     "worker": ("consumer.main", "one service: find and embed faces"),
     "identifier": ("identifier.main", "one service: name faces, keep the gallery, REST API"),
     "viewer": ("viewer.main", "one service: the page"),
+    "people": (
+        "services.cli.people.command",
+        "enrol, list, rename, merge, import, erase people; search the past",
+    ),
+    "sightings": ("services.cli.people.sightings", "who was where and when"),
+    "unknowns": ("services.cli.people.unknowns", "people without a name: list, name, merge"),
+    "explain": ("services.cli.explain", "why a sighting has its name"),
     "topics": ("services.cli.topics", "create or describe the topics"),
     "models": ("services.cli.models", "list, pull or verify model packs"),
     "doctor": ("services.cli.doctor", "check everything and say what to fix"),

@@ -121,6 +121,7 @@ def _create_missing(settings: KafkaSettings, names: Iterable[str]) -> list[str]:
     missing = [name for name in names if name not in cluster.topics]
     if cluster.controller_id in cluster.brokers:
         created = _create(admin, [topic_spec(settings, name) for name in missing])
+        _tell(settings, created)
         _wait_until_seen(admin, created)
         return created
     if cluster.controller_id < 0:
@@ -139,6 +140,13 @@ def _wait_until_seen(admin: AdminClient, names: Iterable[str]) -> None:
         unseen -= set(admin.list_topics(timeout=_ASK_TIMEOUT_S).topics)
         if unseen:
             time.sleep(0.05)
+
+
+def _tell(settings: KafkaSettings, created: Sequence[str]) -> None:
+    """Names of people stay out of the log."""
+    others = [name for name in created if not name.startswith(settings.topic_person_prefix)]
+    if created:
+        log.info("topics created", topics=others, of_people=len(created) - len(others))
 
 
 def _create(admin: AdminClient, specs: Sequence[TopicSpec]) -> list[str]:
@@ -163,6 +171,4 @@ def _create(admin: AdminClient, specs: Sequence[TopicSpec]) -> list[str]:
             raise BrokerError(f"topic {name} cannot be created: {cause.str()}") from None
         else:
             created.append(name)
-    if created:
-        log.info("topics created", topics=created)
     return created

@@ -12,11 +12,14 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
 from identifier.api.app import make_app
 from identifier.api.guard import Access
+from identifier.api.people import people_routes
 from identifier.api.server import ApiServer
 from identifier.gallery.database import Database, sqlite_url
+from identifier.gallery.reembedding import Reembedding
 from identifier.gallery.store import GalleryStore
 from identifier.gallery.watcher import GalleryWatcher
 from identifier.people import People
@@ -30,6 +33,12 @@ MAX_BODY_BYTES = 21_000_000
 StartApi = Callable[..., httpx.Client]
 
 
+def with_people(people: People, access: Access) -> FastAPI:
+    """The API of the gallery alone."""
+    reembedding = Reembedding(people.store.recognisers, people._enroller, "buffalo_s", Health())
+    return make_app(people, Health(), access, [people_routes(people, reembedding)])
+
+
 @pytest.fixture
 def start_api(sqlite_people: People) -> Iterator[StartApi]:
     """Starts the API and gives a client for it."""
@@ -39,7 +48,7 @@ def start_api(sqlite_people: People) -> Iterator[StartApi]:
             access: Access | None = None, people: People = sqlite_people, **headers: str
         ) -> httpx.Client:
             chosen = access or Access.on_loopback("127.0.0.1", None, MAX_BODY_BYTES)
-            server = ApiServer(make_app(people, Health(), chosen), "127.0.0.1", 0)
+            server = ApiServer(with_people(people, chosen), "127.0.0.1", 0)
             server.start()
             at_exit.callback(server.stop)
             client = httpx.Client(
@@ -157,7 +166,7 @@ def test_a_hostile_photo_is_a_problem_with_a_reason(
     api: httpx.Client, photo: bytes, status: int, reason: str
 ) -> None:
     problem(post(api, "x", photo), status, reason)
-    assert api.get("/api/v1/people").json() == {"people": []}
+    assert api.get("/api/v1/people").json()["people"] == []
 
 
 def test_a_body_over_the_limit_is_refused_by_its_claim(api: httpx.Client) -> None:
@@ -238,7 +247,7 @@ def test_with_a_token_everything_but_health_wants_it(start_api: StartApi) -> Non
         assert TOKEN not in answer.text
     problem(api.get("/openapi.json"), 401, "no-token")
     right = {"Authorization": f"bearer {TOKEN}"}
-    assert api.get("/api/v1/people", headers=right).json() == {"people": []}
+    assert api.get("/api/v1/people", headers=right).json()["people"] == []
 
 
 @pytest.mark.parametrize(
@@ -273,9 +282,12 @@ def test_the_description_names_every_path_and_the_problem(api: httpx.Client) -> 
     assert document["openapi"].startswith("3.1")
     assert set(document["paths"]) == {
         "/api/v1/health",
+        "/api/v1/gallery",
         "/api/v1/people",
         "/api/v1/people/{slug}",
+        "/api/v1/people/{slug}/merge",
         "/api/v1/people/{slug}/faces/{face_id}",
+        "/api/v1/people/{slug}/faces/{face_id}/photo",
         "/api/v1/people/{name}/faces",
     }
     assert "Problem" in document["components"]["schemas"]
@@ -296,7 +308,7 @@ def test_a_database_that_is_away_is_told_and_not_a_crash(
 
 
 def test_a_taken_port_is_one_line_that_names_it(sqlite_people: People) -> None:
-    app = make_app(sqlite_people, Health(), Access(None, (), 1))
+    app = with_people(sqlite_people, Access(None, (), 1))
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(SettingsError, match=f"API_PORT={port}"):
@@ -305,7 +317,7 @@ def test_a_taken_port_is_one_line_that_names_it(sqlite_people: People) -> None:
 
 def test_a_client_that_says_nothing_does_not_hold_up_the_end(sqlite_people: People) -> None:
     access = Access.on_loopback("127.0.0.1", None, MAX_BODY_BYTES)
-    server = ApiServer(make_app(sqlite_people, Health(), access), "127.0.0.1", 0)
+    server = ApiServer(with_people(sqlite_people, access), "127.0.0.1", 0)
     server.start()
     with socket.create_connection(("127.0.0.1", server.port)) as silent:
         silent.sendall(b"POST /api/v1/people/x/faces HTTP/1.1\r\nHost: localhost\r\n")

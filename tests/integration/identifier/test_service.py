@@ -13,7 +13,8 @@ from confluent_kafka import Consumer, Message, Producer, TopicPartition
 from structlog import wrap_logger
 from structlog.testing import LogCapture
 
-from identifier.assembly import build_service
+from identifier.assembly import Knowledge, build_service
+from identifier.load import Load
 from identifier.matcher import Person, Reference
 from identifier.person_topics import PersonTopics
 from identifier.settings import IdentifierSettings
@@ -62,7 +63,8 @@ class Bench:
         """Run an identifier; yields what ends it early."""
         settings = self.settings.model_copy(update=changes)
         health, stop = Health("partitions"), StopSignal()
-        service = build_service(settings, gallery, PersonTopics(settings), health)
+        knowledge = Knowledge(gallery, None, Load())
+        service = build_service(settings, knowledge, PersonTopics(settings), health)
         failures: list[Exception] = []
 
         def run() -> None:
@@ -117,6 +119,7 @@ def new_bench(broker: str, prefix: str, **env: str) -> Bench:
     settings = IdentifierSettings.load(
         env=topic_env(prefix)
         | {"KAFKA_BOOTSTRAP_SERVERS": broker, "GROUP_ID": f"{prefix}identifier"}
+        | {"CONFIRM_FRAMES": "1"}  # so that every frame here may stand for itself
         | env
     )
     topics = [settings.topic_raw, settings.topic_processed, settings.topic_identified]
