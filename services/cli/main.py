@@ -12,6 +12,7 @@ from services.lifecycle.orphans import end_with_parent
 _COMMANDS = {
     "demo": ("services.cli.demo", "everything on this machine, on sample footage"),
     "up": ("services.cli.up", "everything on this machine, on your cameras and files"),
+    "tag": ("services.cli.tag.command", "photos and videos in, JSON and tagged pictures out"),
     "producer": ("producer.main", "one service: cameras and files into frames.raw"),
     "worker": ("consumer.main", "one service: find and embed faces"),
     "identifier": ("identifier.main", "one service: name faces, keep the gallery, REST API"),

@@ -1,0 +1,1 @@
+"""`facestream tag`: photos and videos in, JSON and tagged pictures out."""
