@@ -158,13 +158,14 @@ class Erasure:
         """Remove every row, with crops that have come since; the person is gone afterwards."""
         with self._database.writing() as session:
             overwrite_what_is_deleted(session)
-            last = find_traces(session, slug, lock=True)
+            last = find_traces(session, slug, before=first, lock=True)
             if last is None:
                 return first  # somebody else erased them at the same time
-            if come_since := set(last.crops) - set(first.crops):
-                self._crops.delete_many(sorted(come_since))
+            self._crops.delete_many(last.crops)
             remove_everything(session, last)
-            return last
+        # A better face may have been put in the place of one meanwhile.
+        self._crops.delete_many(sorted({*first.crops, *last.crops}))
+        return last
 
     def _empty_wal(self) -> list[str]:
         """SQLite: what was deleted is still in the log beside the file until it is emptied."""

@@ -17,6 +17,7 @@ from identifier.gallery.tables import (
     PhotoRow,
     ReadingRow,
 )
+from identifier.memory.forgetting import forget_tracks
 from identifier.memory.tables import (
     BackfillRow,
     EventRow,
@@ -28,7 +29,7 @@ from identifier.memory.tables import (
 _CHUNK = 500
 _KNOWN = frozenset(
     {"people", "photos", "photo_files", "readings", "sightings", "negatives", "unknowns"}
-    | {"events", "backfills"}
+    | {"events", "backfills", "forgotten_tracks"}
 )
 
 
@@ -59,12 +60,16 @@ class Traces:
     crops: tuple[str, ...] = field(repr=False)
 
 
-def find_traces(session: Session, slug: str, *, lock: bool = False) -> Traces | None:
+def find_traces(
+    session: Session, slug: str, *, before: Traces | None = None, lock: bool = False
+) -> Traces | None:
     """Every row of a person; None when there is no such person.
 
     Args:
         session: to ask.
         slug: of the person.
+        before: what was found a moment ago: a face in view whose photos are gone has become an
+            unknown's since, and is the person's all the same.
         lock: keep others from adding to them until the transaction ends.
     """
     query = select(PersonRow).where(PersonRow.slug == slug)
@@ -81,8 +86,15 @@ def find_traces(session: Session, slug: str, *, lock: bool = False) -> Traces | 
         (SightingRow.person_id.is_(None)) & SightingRow.unknown_id.in_(chunk)
         for chunk in _chunks(unknowns)
     ]
-    sightings = session.execute(select(SightingRow.id, SightingRow.crop).where(or_(*theirs))).all()
+    theirs += [
+        (SightingRow.person_id.is_(None)) & SightingRow.id.in_(chunk)
+        for chunk in _chunks(() if before is None else before.sightings)
+    ]
+    columns = select(SightingRow.id, SightingRow.crop, SightingRow.unknown_id)
+    sightings = session.execute(columns.where(or_(*theirs))).all()
     ids = tuple(row.id for row in sightings)
+    numbers = {row.unknown_id for row in sightings if row.unknown_id is not None}
+    unknowns += _of_nobody_else(session, numbers - set(unknowns), set(ids))
     return Traces(
         person_id=person.id,
         slug=person.slug,
@@ -94,6 +106,17 @@ def find_traces(session: Session, slug: str, *, lock: bool = False) -> Traces | 
         events=_events(session, person, unknowns, ids),
         crops=tuple(row.crop for row in sightings if row.crop),
     )
+
+
+def _of_nobody_else(session: Session, numbers: set[int], ids: set[str]) -> tuple[int, ...]:
+    """Those unknown people of whom there are no other sightings."""
+    others: set[int] = set()
+    for chunk in _chunks(tuple(numbers)):
+        rows = session.execute(
+            select(SightingRow.id, SightingRow.unknown_id).where(SightingRow.unknown_id.in_(chunk))
+        )
+        others |= {row.unknown_id for row in rows if row.id not in ids}
+    return tuple(sorted(numbers - others))
 
 
 def remove_references(session: Session, traces: Traces) -> None:
@@ -154,6 +177,7 @@ def remove_everything(session: Session, traces: Traces) -> None:
         denied = select(NegativeRow.person_id).where(NegativeRow.sighting_id.in_(ids))
         others |= set(session.scalars(denied))
         session.execute(delete(NegativeRow).where(NegativeRow.sighting_id.in_(ids)))
+        forget_tracks(session, [str(each) for each in ids])
         session.execute(delete(SightingRow).where(SightingRow.id.in_(ids)))
     session.execute(delete(NegativeRow).where(NegativeRow.person_id == traces.person_id))
     session.execute(delete(BackfillRow).where(BackfillRow.person_id == traces.person_id))

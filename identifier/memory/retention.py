@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from identifier.gallery.database import Database
 from identifier.memory.media import Media, days_ago, first_key_of
-from identifier.memory.tables import EventRow, SightingRow
+from identifier.memory.tables import EventRow, ForgottenRow, SightingRow
 
 log = structlog.get_logger()
 
@@ -93,6 +93,8 @@ class Retention:
             too_old = (SightingRow.crop != "", SightingRow.crop < first_key_of(day))
             with self._database.writing() as session:
                 session.execute(update(SightingRow).where(*too_old).values(crop=""))
+        with self._database.writing() as session:
+            session.execute(delete(ForgottenRow).where(ForgottenRow.at < days_ago(1)))
         today = days_ago(0).date()
         if self._orphans_looked_for != today:
             self._forget_orphans(today)

@@ -110,6 +110,15 @@ class SightingRow(Base):
     updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default=now, onupdate=now)
 
 
+class ForgottenRow(Base):
+    """A track that was erased while it was followed: it is not written again."""
+
+    __tablename__ = "forgotten_tracks"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default=now, index=True)
+
+
 class NegativeRow(Base):
     """A face that is not this person's ("this is not Alice"), nor are faces still nearer to it."""
 

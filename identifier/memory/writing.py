@@ -14,6 +14,7 @@ from identifier.gallery.rows import utc
 from identifier.gallery.tables import PersonRow, PhotoRow
 from identifier.memory.crops import face_crop
 from identifier.memory.events import Who, add_event
+from identifier.memory.forgetting import forgotten
 from identifier.memory.media import Media
 from identifier.memory.states import fill, fill_best, fill_match
 from identifier.memory.tables import EventRow, NegativeRow, SightingRow
@@ -129,10 +130,13 @@ class SightingWriter:
         for state in states:
             row = known.rows.get(state.id)
             crop = crops.get(state.id)
+            if state.id in known.forgotten:
+                unknowns[state.id] = None
+                replaced += [] if crop is None else [crop.key]
+                continue
             if row is not None and state.last_seq < row.last_seq:
                 unknowns[state.id] = row.unknown_id
-                if crop is not None and crop.is_new:
-                    replaced.append(crop.key)
+                replaced += [crop.key] if crop is not None and crop.is_new else []
                 continue
             before = None if row is None or row.ended else who_is_in(session, row)
             is_new, row = row is None, row or SightingRow(id=state.id, found_by=LIVE, crop="")
@@ -224,6 +228,7 @@ class _Known:
         decisions = [state.decision for state in states if state.decision is not None]
         rows = session.scalars(select(SightingRow).where(SightingRow.id.in_(ids)).with_for_update())
         self.rows = {row.id: row for row in rows}
+        self.forgotten = forgotten(session, ids)  # after the rows: what is locked is settled
         self.people = {
             row.slug: row
             for row in session.scalars(

@@ -38,7 +38,7 @@ class WaitLimits:
     """
 
     live_s: float = 0.25
-    stored_s: float = 1.0
+    stored_s: float = 5.0
     max_frames: int = 128
     max_bytes: int = 67_108_864
 

@@ -22,7 +22,11 @@ class TrackSettings(ServiceSettings):
         description="Longest that a live frame waits (ms) for the names of the tracks in it.",
     )
     track_wait_stored_ms: int = Field(
-        1_000, ge=0, le=60_000, description="The same for files, in capture time (ms)."
+        5_000,
+        ge=0,
+        le=60_000,
+        description="The same for files: as much capture time (ms), or twice as much of ours where "
+        "nothing follows.",
     )
     track_lost_ms: int = Field(
         2_000,

@@ -12,6 +12,7 @@ from identifier.gallery.changes import changed
 from identifier.gallery.database import Database
 from identifier.gallery.rows import utc
 from identifier.gallery.tables import PersonRow
+from identifier.memory.forgetting import forget_tracks
 from identifier.memory.states import recogniser_of
 from identifier.memory.tables import EventRow, NegativeRow, SightingRow, UnknownRow
 from identifier.tracks.values import TrackState
@@ -305,6 +306,7 @@ def _crops(session: Session, number: int) -> list[str]:
 
 def _delete_rows(session: Session, row: UnknownRow) -> Deleted:
     sightings = select(SightingRow.id).where(SightingRow.unknown_id == row.id)
+    forget_tracks(session, session.scalars(sightings).all())
     of_them = NegativeRow.sighting_id.in_(sightings)
     not_them = set(session.scalars(select(NegativeRow.person_id).where(of_them)))
     session.execute(delete(NegativeRow).where(of_them))

@@ -85,6 +85,7 @@ def test_a_person_s_page_shows_only_frames_with_that_person(
     reference = analyser.analyse_photo(photo.astype(np.uint8))[0].embedding
     snapshot = page_url(pipeline) + "snapshot/person/lin-manuel-miranda.jpg"
     seen: set[bytes] = set()
+    best: list[float] = []
     end_s = time.monotonic() + 1.2 * LOOP_S  # every shot of the clip comes by once
     while time.monotonic() < end_s:
         jpeg = httpx.get(snapshot).content
@@ -97,8 +98,11 @@ def test_a_person_s_page_shows_only_frames_with_that_person(
         likeness = [
             float(f.embedding @ reference) for f in analyser.analyse_photo(image.astype(np.uint8))
         ]
-        assert max(likeness, default=-1.0) > 0.25  # boxes are drawn over the face
+        best.append(max(likeness, default=-1.0))
     assert len(seen) > 5
+    # Boxes are drawn over the face, and a track keeps its name while he looks aside.
+    assert min(best) > 0.1
+    assert np.median(best) > 0.3
     screenshot(page, "pipeline-person")
 
 

@@ -187,9 +187,24 @@ def upgrade() -> None:
         ["unknown_id", "started_at"],
         unique=False,
     )
+    op.create_table(
+        "forgotten_tracks",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_forgotten_tracks"),
+    )
+    op.create_index("ix_forgotten_tracks_at", "forgotten_tracks", ["at"], unique=False)
 
 
 def downgrade() -> None:
     """Forget everything but the gallery."""
-    for table in ("events", "sightings", "negatives", "backfills", "deliveries", "unknowns"):
+    for table in (
+        "forgotten_tracks",
+        "events",
+        "sightings",
+        "negatives",
+        "backfills",
+        "deliveries",
+        "unknowns",
+    ):
         op.drop_table(table)

@@ -130,3 +130,13 @@ def test_the_same_states_in_any_pieces_come_to_the_same(bench: Bench, pieces: in
     with bench.database.reading() as session:
         told = session.scalars(select(EventRow.type).order_by(EventRow.id)).all()
     assert sorted(told) == ["person_enter", "person_exit", "unknown_enter", "unknown_exit"]
+
+
+def test_somebody_erased_while_in_view_is_not_written_again(bench: Bench) -> None:
+    bench.write(seen("a"), seen("b", 2))
+    bench.unknowns.delete(1)
+    (left,) = rows(bench)
+    gone = seen("a") if left.id == seen("b", 2).id else seen("b", 2)
+    assert bench.write(replace(gone, last_seq=40, ended=True)) == []
+    assert [row.id for row in rows(bench)] == [left.id]
+    assert crops(bench) == 1
