@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
@@ -12,7 +15,7 @@ import pytest
 from confluent_kafka.admin import AdminClient
 
 from tests.integration.identifier.conftest import database_address, new_postgres_database, postgres
-from tests.pipeline import Services, read_all, services
+from tests.pipeline import CLIP_FRAMES, MIRANDA, Services, read_all, services
 from tests.waiting import eventually
 
 __all__ = ["database_address", "new_postgres_database", "postgres"]
@@ -126,3 +129,54 @@ def erased(api: Asking) -> Any:
     proof = api.post("/people/zebedee-quark/erase")
     assert proof["remaining"] == []
     return proof
+
+
+def facestream(run: Services, *arguments: str) -> str:
+    """What a command prints that talks to the identifier."""
+    address = f"http://127.0.0.1:{run.env['API_PORT']}"
+    done = subprocess.run(
+        [sys.executable, "-m", "services.cli.main", *arguments],
+        env=os.environ | {"IDENTIFIER_URL": address, "DATA_DIR": run.env["DATA_DIR"]},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_somebody_enrolled_today_is_found_in_what_was_seen_before(
+    kafka: str, topic_prefix: str, test_data: Path, tmp_path: Path
+) -> None:
+    clip = test_data / "clip_hamilton"
+    with ExitStack() as at_exit:
+        run = at_exit.enter_context(services(kafka, topic_prefix, tmp_path / "run"))
+        run.start("worker")
+        run.start("identifier")
+        run.ready()
+        producer = run.start("producer", SOURCES=f"stage={clip / 'clip.mp4'}", REALTIME="false")
+        run.ended(producer)
+        api = at_exit.enter_context(Asking(run))
+        eventually(
+            lambda: len(read_all(kafka, run.env["TOPIC_IDENTIFIED"])) == CLIP_FRAMES, 90, "all seen"
+        )
+        assert api.get("/sightings", named="true")["sightings"] == []
+
+        facestream(run, "people", "add", MIRANDA, str(clip / "ref" / "lin_manuel_miranda.png"))
+        search = until(
+            lambda: [b for b in api.get("/backfills")["backfills"] if b["state"] == "done"],
+            "the past was searched",
+        )[0]
+        assert search["faces"] == search["faces_total"] > 500
+        found = api.get("/sightings", person="lin-manuel-miranda")["sightings"]
+        assert {sighting["found_by"] for sighting in found} == {"backfill"}
+        assert sum(sighting["frames"] for sighting in found) >= 140
+
+        table = facestream(run, "sightings", "--person", MIRANDA, "--csv")
+        assert table.count("backfill") == len(found)
+        why = facestream(run, "explain", found[0]["id"])
+        for part in (found[0]["id"], run.env["TOPIC_RAW"], "w600k_mbf.onnx", "threshold 0.33"):
+            assert part in why
+        facestream(run, "people", "erase", MIRANDA, "--yes")
+        assert api.get("/sightings", named="true")["sightings"] == []
