@@ -35,9 +35,9 @@ def status_table(watcher: Watcher, lag: int | None, page: str) -> Table:
 
 
 def status_line(watcher: Watcher, lag: int | None) -> str:
-    """The same in one line, for a log."""
+    """The same in one line, for a log: how many are named, not who, for names do not stay there."""
     parts = [
-        f"{name}: {watcher.rate(name):.1f} frames/s, {', '.join(camera.recent_names) or 'nobody'}"
+        f"{name}: {watcher.rate(name):.1f} frames/s, {len(camera.recent_names) or 'nobody'} named"
         for name, camera in sorted(watcher.sightings.cameras.items())
     ]
     return f"{'; '.join(parts) or 'no frame yet'} (lag {'?' if lag is None else lag})"
