@@ -238,6 +238,11 @@ class Track:
         return self.frames >= awaited and not self._votes.contested
 
     @property
+    def has_votes(self) -> bool:
+        """Whether a frame of it names anybody."""
+        return self._votes.any_cast
+
+    @property
     def camera(self) -> str:
         """Name of its camera."""
         return self._camera

@@ -84,6 +84,11 @@ class Votes:
         self._all_weight = tally.weight
         self._named = surest.slug
 
+    @property
+    def any_cast(self) -> bool:
+        """Whether there is a vote for anybody."""
+        return bool(self._tallies)
+
     def fade(self, elapsed_s: float) -> None:
         """Let what was said before count less."""
         if elapsed_s > 0:

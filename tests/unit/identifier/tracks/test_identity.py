@@ -177,6 +177,12 @@ def test_a_frame_with_nobody_new_does_not_wait() -> None:
     assert released.item == 20
 
 
+def test_live_a_stranger_holds_nobody_up_and_in_a_file_every_face_is_waited_for() -> None:
+    (released,) = Identities(PEOPLE).push(frame(0, [stranger()]))
+    assert released.item == 0
+    assert Identities(PEOPLE).push(frame(0, [stranger()], source="stored:file")) == []
+
+
 def test_a_stranger_who_once_looked_like_somebody_is_not_waited_for_for_ever() -> None:
     identities = Identities(PEOPLE)
     mixed = (STRANGER + ALICE) / ((STRANGER + ALICE) @ (STRANGER + ALICE)) ** 0.5
