@@ -13,7 +13,7 @@ from typing import Annotated
 
 import structlog
 from fastapi import APIRouter, Header, Query
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
 
@@ -47,17 +47,16 @@ class EventFeed:
         self._newest = 0
         self.clients = 0
 
-    async def follow(self, last_id: int | None) -> AsyncIterator[bytes]:
+    async def follow(self, last_id: int) -> AsyncIterator[bytes]:
         """Events behind an id, those to come included, as server-sent events.
 
         Args:
-            last_id: of the last that the client has; None begins with the next that happens.
+            last_id: of the last that the client has; `newest` begins with the next that happens.
         """
         self.clients += 1
         try:
             yield b"retry: 2000\n\n"
-            at = last_id if last_id is not None else await run_in_threadpool(self._newest_now)
-            quiet_s = 0.0
+            at, quiet_s = last_id, 0.0
             while not self._stopped():
                 found = await run_in_threadpool(self._behind, at)
                 if found:
@@ -72,21 +71,26 @@ class EventFeed:
         finally:
             self.clients -= 1
 
-    def _behind(self, at: int) -> Sequence[StoredEvent]:
-        try:
-            if self._newest_now() <= at:
-                return []
-            return self._events.page(at, _AT_ONCE)
-        except DBAPIError as error:
-            log.warning("events not read", error=type(error).__name__)
-            return []
+    def newest(self) -> int:
+        """The highest id there is, as of a moment ago.
 
-    def _newest_now(self) -> int:
+        Raises:
+            DBAPIError: the database is away.
+        """
         with self._looking:
             now_s = time.monotonic()
             if now_s - self._looked_s >= _LOOK_EVERY_S:
                 self._newest, self._looked_s = self._events.newest_id(), now_s
             return self._newest
+
+    def _behind(self, at: int) -> Sequence[StoredEvent]:
+        try:
+            if self.newest() <= at:
+                return []
+            return self._events.page(at, _AT_ONCE)
+        except SQLAlchemyError as error:
+            log.warning("events not read", error=type(error).__name__)
+            return []
 
 
 def event_routes(events: EventLog, feed: EventFeed) -> APIRouter:
@@ -129,6 +133,8 @@ def event_routes(events: EventLog, feed: EventFeed) -> APIRouter:
         if feed.clients >= _MOST_CLIENTS:
             raise ProblemError(503, "too-many-streams", f"{_MOST_CLIENTS} streams are open")
         at = after if last_event_id is None else int(last_event_id)
+        if at is None:  # before the answer begins: what happens from then on is in the stream
+            at = await run_in_threadpool(feed.newest)
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         return StreamingResponse(feed.follow(at), media_type="text/event-stream", headers=headers)
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from identifier.gallery.database import Database
 from identifier.gallery.rows import utc
@@ -15,10 +17,18 @@ from identifier.memory.who import who_is_in
 _MOST = 500
 
 
-def end_abandoned(database: Database, abandoned_s: float) -> list[EventRow]:
+def end_abandoned(
+    database: Database, abandoned_s: float, lock: Callable[[Session], None]
+) -> list[EventRow]:
     """End what nobody has written for so long; the exits that this makes.
 
     Whoever follows a face writes it every second or two, and ends it when it is gone.
+
+    Args:
+        database: of the memory.
+        abandoned_s: how long, seconds.
+        lock: taken first by everyone who makes events: their ids come in the order of commits,
+            so that nobody who reads on from an id misses one.
 
     Raises:
         DBAPIError: the database is away.
@@ -30,6 +40,7 @@ def end_abandoned(database: Database, abandoned_s: float) -> list[EventRow]:
             return []
     events = []
     with database.writing() as session:
+        lock(session)
         rows = session.scalars(
             select(SightingRow).where(*open_too_long).limit(_MOST).with_for_update(skip_locked=True)
         ).all()

@@ -6,7 +6,7 @@ import os
 import re
 import secrets
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -52,21 +52,24 @@ class Media:
         if isinstance(self._fs, LocalFileSystem):
             _write_whole(Path(path), jpeg)
         else:
-            self._fs.pipe_file(path, jpeg)  # an object is there whole or not at all
+            with _away_is_oserror():
+                self._fs.pipe_file(path, jpeg)  # an object is there whole or not at all
         return key
 
     def get(self, key: str) -> bytes | None:
         """A file; None where there is none."""
         try:
-            data = self._fs.cat_file(self._path(_checked(key)))
+            path = self._path(_checked(key))
+            with _away_is_oserror():
+                return bytes(self._fs.cat_file(path))
         except FileNotFoundError:
             return None
-        return bytes(data)
 
     def delete(self, key: str) -> None:
         """Forget a file; one that is not there is no error."""
-        with suppress(FileNotFoundError):
-            self._fs.rm_file(self._path(_checked(key)))
+        path = self._path(_checked(key))
+        with suppress(FileNotFoundError), _away_is_oserror():
+            self._fs.rm_file(path)
 
     def delete_many(self, keys: Iterable[str]) -> None:
         """Forget files."""
@@ -86,7 +89,7 @@ class Media:
         gone = 0
         for folder in self._days():
             if folder < f"{before:%Y/%m/%d}":
-                with suppress(FileNotFoundError):
+                with suppress(FileNotFoundError), _away_is_oserror():
                     self._fs.rm(self._path(folder), recursive=True)
                     gone += 1
         return gone
@@ -102,7 +105,8 @@ class Media:
 
     def _names(self, folder: str) -> list[str]:
         try:
-            paths = self._fs.ls(self._path(folder), detail=False, refresh=True)
+            with _away_is_oserror():
+                paths = self._fs.ls(self._path(folder), detail=False, refresh=True)
         except FileNotFoundError:
             return []
         return [str(path).rstrip("/").rsplit("/", 1)[-1] for path in paths]
@@ -132,6 +136,17 @@ def _open(url: str) -> tuple[AbstractFileSystem, str]:
         Path(root).mkdir(parents=True, exist_ok=True)
         Path(root).chmod(0o700)
     return filesystem, str(root).rstrip("/")
+
+
+@contextmanager
+def _away_is_oserror() -> Iterator[None]:
+    """Every client library has errors of its own; their words may have the key, ours have not."""
+    try:
+        yield
+    except OSError:
+        raise
+    except Exception as error:
+        raise OSError(f"the storage of crops is away: {type(error).__name__}") from error
 
 
 def _checked(key: str) -> str:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 import structlog
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from identifier.gallery.database import Database
 from identifier.memory.abandoned import end_abandoned
@@ -48,9 +48,10 @@ class EventsOut(Protocol):
 class Recorder:
     """Writes what it is given in a thread of its own, in batches, until that succeeds.
 
-    Of a track only the newest state counts. While the database or Kafka is away everything waits
-    here, some hundred bytes a track (of the first 2,000 also a frame each); who gives states knows
-    by `done` what is safe, and may begin again from there after a crash.
+    Of a track only the newest state counts. While the database, the media or Kafka is away
+    everything waits here, an embedding and some hundred bytes a track (of the first 2,000 also a
+    frame each); who gives states knows by `done` what is safe, and may begin again from there
+    after a crash.
 
     Args:
         database: of the memory.
@@ -111,7 +112,7 @@ class Recorder:
         """A camera's open tracks and those that ended in its last minute, as they stand now."""
         try:
             found = {state.id: state for state in followed_tracks(self._database, camera)}
-        except DBAPIError as error:
+        except SQLAlchemyError as error:
             log.warning("open tracks not read", camera=camera, error=_first_line(error))
             found = {}
         with self._changed:
@@ -131,16 +132,24 @@ class Recorder:
             self._thread.join(timeout_s)
 
     def _keep(self, state: TrackState) -> None:
-        before = self._states.pop(state.id, None)
-        if before is not None and before.best.jpeg and not state.best.jpeg:
-            state = replace(state, best=before.best)
+        before = self._states.get(state.id)
+        if before is not None:
+            if (state.last_seq, state.ended) < (before.last_seq, before.ended):
+                return  # frames are read again
+            if before.best.jpeg and not state.best.jpeg:
+                state = replace(state, best=before.best)
+            del self._states[state.id]
         if len(self._states) >= _PICTURES_KEPT:
             state = replace(state, best=replace(state.best, jpeg=b""))
         self._states[state.id] = state
 
     def _run(self) -> None:
-        while self._turn():
-            pass
+        try:
+            while self._turn():
+                pass
+        except BaseException as error:
+            self._health.ready("memory", ok=False, detail=f"ended by {type(error).__name__}")
+            raise
 
     def _turn(self) -> bool:
         """Do what there is to do; whether to go on."""
@@ -156,7 +165,7 @@ class Recorder:
             self._write()
             self._publish()
             self._tidy()
-        except (DBAPIError, OSError, RetriableError) as error:
+        except (SQLAlchemyError, OSError, RetriableError) as error:
             self._failed(error)
             return not closing
         self._backoff.reset()
@@ -189,7 +198,7 @@ class Recorder:
         now_s = time.monotonic()
         if now_s - self._tidied_s >= _TIDY_EVERY_S:
             self._tidied_s = now_s
-            self._outbox += end_abandoned(self._database, self._abandoned_s)
+            self._outbox += end_abandoned(self._database, self._abandoned_s, self._writer.lock)
             orphaned = self._events.unpublished(datetime.now(UTC) - _ORPHANED_AFTER, _OUTBOX)
             mine = {event.id for event in self._outbox}
             self._outbox += [event for event in orphaned if event.id not in mine]

@@ -9,7 +9,7 @@ from datetime import date, datetime
 
 import structlog
 from sqlalchemy import delete, select, update
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 
 from identifier.gallery.database import Database
 from identifier.memory.media import Media, days_ago, first_key_of
@@ -76,7 +76,7 @@ class Retention:
         """Forget what is too old by now.
 
         Raises:
-            DBAPIError: the database is away.
+            SQLAlchemyError: the database is away.
             OSError: the storage of crops is.
         """
         if self._keep.sightings_days:
@@ -85,7 +85,10 @@ class Retention:
         if self._keep.events_days:
             with self._database.writing() as session:
                 session.execute(
-                    delete(EventRow).where(EventRow.at < days_ago(self._keep.events_days))
+                    delete(EventRow).where(
+                        EventRow.at < days_ago(self._keep.events_days),
+                        EventRow.published.is_(True),  # of old footage, an event is old at once
+                    )
                 )
         if self._keep.media_days:
             day = days_ago(self._keep.media_days).date()
@@ -131,5 +134,5 @@ class Retention:
             wait_s = _EVERY_S
             try:
                 self.sweep()
-            except (DBAPIError, OSError) as error:
+            except (SQLAlchemyError, OSError) as error:
                 log.warning("retention waits", error=type(error).__name__)

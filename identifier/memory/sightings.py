@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,6 +19,7 @@ from identifier.memory.tables import SightingRow
 from services.errors import RecordError
 
 _MOST_COUNTS = 5_000
+_ID = re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,9 +269,11 @@ def _parse_mark(mark: str) -> tuple[datetime, str]:
     try:
         text = base64.urlsafe_b64decode(mark + "=" * (-len(mark) % 4)).decode()
         at, last_id = text.split(" ")
-        return utc(datetime.fromisoformat(at)), last_id
-    except (binascii.Error, ValueError):
-        raise RecordError("bad-cursor", "`after` is not what an answer gave as `next`") from None
+        if _ID.fullmatch(last_id):
+            return utc(datetime.fromisoformat(at)), last_id
+    except (binascii.Error, ValueError, OverflowError):
+        pass
+    raise RecordError("bad-cursor", "`after` is not what an answer gave as `next`")
 
 
 def _hour(value: datetime | str) -> datetime:

@@ -13,13 +13,13 @@ from services.records.facestream_pb2 import ModelFile, ModelPack
 
 def fill(row: SightingRow, state: TrackState) -> None:
     """Write into a row what does not depend on who it is, and not the best face."""
-    row.camera, row.session = state.camera, state.session
+    row.camera, row.session = state.camera, _text(state.session, 64)
     row.started_at, row.last_at, row.ended = state.first_at, state.last_at, state.ended
     row.first_seq, row.last_seq, row.frames = state.first_seq, state.last_seq, state.frames
     row.embedding = embeddings.to_bytes(state.embedding)
     row.last_x, row.last_y, row.last_width, row.last_height = state.box_px
-    row.pack = state.models.name[:64]
-    row.recogniser_sha256 = recogniser_of(state.models)
+    row.pack = _text(state.models.name, 64)
+    row.recogniser_sha256 = _text(recogniser_of(state.models), 64)
     row.model_files = json.dumps(
         [{"role": f.role, "name": f.name, "sha256": f.sha256} for f in state.models.files]
     )
@@ -31,7 +31,7 @@ def fill_best(row: SightingRow, best: BestFace) -> None:
     row.best_seq, row.best_at, row.best_score = best.seq, best.captured_at, best.score
     row.x, row.y, row.width, row.height = best.box_px
     row.frame_width, row.frame_height = best.frame_size_px
-    row.raw_topic, row.raw_partition = best.raw_topic, best.raw_partition
+    row.raw_topic, row.raw_partition = _text(best.raw_topic, 249), best.raw_partition
     row.raw_offset = best.raw_offset
 
 
@@ -46,6 +46,11 @@ def fill_match(row: SightingRow, decision: Decision | None) -> None:
     row.threshold = decision.threshold
     row.reference = decision.reference
     row.gallery_version = decision.gallery_version
+
+
+def _text(said: str, longest: int) -> str:
+    """What a record says, as PostgreSQL takes it: one bad text would keep everything else out."""
+    return said.replace("\0", "")[:longest]
 
 
 def recogniser_of(models: ModelPack) -> str:

@@ -69,6 +69,10 @@ class SightingWriter:
         self._assign = assign
         self._lock = lock
 
+    def lock(self, session: Session) -> None:
+        """Be the only one who makes events until the session's transaction ends."""
+        self._lock(session)
+
     def write(self, states: Sequence[TrackState]) -> Written:
         """Bring the rows up to these states, and note who came and who went.
 
@@ -101,14 +105,20 @@ class SightingWriter:
             known = {
                 row.id: row
                 for row in session.execute(
-                    select(SightingRow.id, SightingRow.quality, SightingRow.crop).where(
-                        SightingRow.id.in_([state.id for state in states])
-                    )
+                    select(
+                        SightingRow.id,
+                        SightingRow.quality,
+                        SightingRow.crop,
+                        SightingRow.last_seq,
+                        SightingRow.ended,
+                    ).where(SightingRow.id.in_([state.id for state in states]))
                 )
             }
         crops = {}
         for state in states:
             row = known.get(state.id)
+            if row is not None and _is_old(state, row.last_seq, ended=row.ended):
+                continue
             if row is not None and row.crop and row.quality >= state.best.quality:
                 continue
             if state.best.jpeg and (jpeg := face_crop(state.best)) is not None:
@@ -134,7 +144,7 @@ class SightingWriter:
                 unknowns[state.id] = None
                 replaced += [] if crop is None else [crop.key]
                 continue
-            if row is not None and state.last_seq < row.last_seq:
+            if row is not None and _is_old(state, row.last_seq, ended=row.ended):
                 unknowns[state.id] = row.unknown_id
                 replaced += [crop.key] if crop is not None and crop.is_new else []
                 continue
@@ -202,6 +212,11 @@ class SightingWriter:
         if now is not None and row.ended and before == now:
             events.append(add_event(session, row, now, enter=False, at=at))
         return events
+
+
+def _is_old(state: TrackState, last_seq: int, *, ended: bool) -> bool:
+    """Whether a row has come further than a state: a track ends without another frame."""
+    return state.last_seq < last_seq or (state.last_seq == last_seq and ended > state.ended)
 
 
 def _told(session: Session, row: SightingRow, who: Who) -> bool:

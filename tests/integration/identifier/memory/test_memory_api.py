@@ -5,21 +5,26 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 
 import httpx
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from identifier.api.app import make_app
 from identifier.api.events import EventFeed, event_routes
 from identifier.api.guard import Access
 from identifier.api.server import ApiServer
 from identifier.api.sightings import sighting_routes
+from identifier.memory.events import EventLog
 from tests.integration.identifier.memory.conftest import Bench
 from tests.integration.identifier.memory.tracks import make_person, seen
 
 
-@pytest.fixture
-def api(bench: Bench) -> Iterator[httpx.Client]:
+@contextmanager
+def serve(bench: Bench) -> Iterator[httpx.Client]:
+    """The API over a memory, and a client of it."""
     ending = threading.Event()
     routers = [
         sighting_routes(bench.sightings, bench.media),
@@ -32,6 +37,12 @@ def api(bench: Bench) -> Iterator[httpx.Client]:
         yield client
     ending.set()
     server.stop()
+
+
+@pytest.fixture
+def api(bench: Bench) -> Iterator[httpx.Client]:
+    with serve(bench) as client:
+        yield client
 
 
 def test_a_sighting_is_shown_with_its_crop(bench: Bench, api: httpx.Client) -> None:
@@ -92,6 +103,19 @@ def next_event(lines: Iterator[str]) -> tuple[str, dict[str, object]]:
             return found["id"], json.loads(found["data"])
         found[name] = value
     raise AssertionError("the stream has ended")
+
+
+class AwayLog(EventLog):
+    """Cannot say where the log ends."""
+
+    def newest_id(self) -> int:
+        raise OperationalError("SELECT", {}, ConnectionError("away"))
+
+
+def test_a_stream_knows_where_it_begins_before_it_answers(bench: Bench) -> None:
+    with serve(replace(bench, log=AwayLog(bench.database))) as client:
+        answer = client.get("/events/stream")
+    assert (answer.status_code, answer.json()["reason"]) == (503, "database-unavailable")
 
 
 def test_events_are_streamed_as_they_happen_and_from_where_one_was(

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
 from confluent_kafka import Producer
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
+from sqlalchemy.exc import TimeoutError as NoConnectionError
+from sqlalchemy.orm import Session
 
 from identifier.gallery.tables import now
+from identifier.memory.abandoned import end_abandoned
 from identifier.memory.publishing import KafkaEvents
 from identifier.memory.tables import EventRow, SightingRow
+from identifier.memory.writing import SightingWriter, Written
+from identifier.tracks.values import TrackState
 from services.kafka.topics import ensure_topics
 from tests.integration.identifier.memory.conftest import Bench
 from tests.integration.identifier.memory.tracks import make_person, seen
@@ -53,6 +59,44 @@ def test_while_kafka_is_away_nothing_is_done_and_nothing_is_lost(bench: Bench) -
     recorder.close(5)
 
 
+class TiredWriter(SightingWriter):
+    """Gets no connection from the pool the first time."""
+
+    tries = 0
+
+    def write(self, states: Sequence[TrackState]) -> Written:
+        self.tries += 1
+        if self.tries == 1:
+            raise NoConnectionError("QueuePool limit reached")
+        return super().write(states)
+
+
+def test_a_database_whose_connections_all_hang_is_waited_for(bench: Bench) -> None:
+    bench.writer = TiredWriter(
+        bench.database, bench.media, bench.unknowns.assign, bench.unknowns.lock
+    )
+    recorder = bench.recorder()
+    recorder.start()
+    done = threading.Event()
+    recorder.submit([seen("a")], done.set)
+    assert done.wait(20)
+    recorder.close(5)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_memory_that_ended_is_not_ready(bench: Bench) -> None:
+    recorder = bench.recorder()
+    recorder.start()
+
+    def fail() -> None:
+        raise LookupError("a fault of ours")
+
+    recorder.submit([], fail)
+    eventually(lambda: not bench.health.is_ready, 20, "the memory says so")
+    assert "LookupError" in str(bench.health.report())
+    recorder.close(5)
+
+
 def test_what_waits_is_written_before_the_end(bench: Bench) -> None:
     recorder = bench.recorder()
     recorder.submit([seen(str(each), each) for each in range(30)], lambda: None)
@@ -72,6 +116,16 @@ def test_of_a_track_only_the_newest_state_counts_and_the_best_face_stays(bench: 
     assert found is not None
     assert found.frames == 9
     assert found.crop
+
+
+def test_frames_that_are_read_again_do_not_push_out_what_waits(bench: Bench) -> None:
+    recorder = bench.recorder()
+    recorder.submit([seen("a", last_seq=50), seen("b", 2, ended=True)], lambda: None)
+    recorder.submit([seen("a", last_seq=9), seen("b", 2)], lambda: None)
+    recorder.start()
+    recorder.close(20)
+    found = [bench.sightings.get(seen(name).id) for name in "ab"]
+    assert [each and (each.frames, each.ended) for each in found] == [(51, False), (10, True)]
 
 
 def test_a_camera_s_tracks_are_read_back_as_they_were(bench: Bench) -> None:
@@ -110,6 +164,18 @@ def test_a_sighting_that_nobody_follows_any_more_ends(bench: Bench) -> None:
     with bench.database.reading() as session:
         open_ = session.scalars(select(SightingRow.id).where(SightingRow.ended.is_(False))).all()
     assert open_ == [seen("followed").id]
+
+
+def test_an_abandoned_track_ends_in_turn_with_other_writers_of_events(bench: Bench) -> None:
+    bench.write(seen("left"))
+    events_at_lock: list[int | None] = []
+
+    def lock(session: Session) -> None:
+        bench.writer.lock(session)
+        events_at_lock.append(session.scalar(select(func.count()).select_from(EventRow)))
+
+    assert [event.type for event in end_abandoned(bench.database, -1, lock)] == ["unknown_exit"]
+    assert events_at_lock == [1]
 
 
 def test_events_whose_writer_ended_too_early_are_published_by_another(bench: Bench) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
+import numpy as np
 import pytest
 from sqlalchemy import select
 
 from identifier.memory.tables import EventRow, SightingRow
+from services.records.jpeg import encode_jpeg
 from tests.integration.identifier.memory.conftest import Bench
 from tests.integration.identifier.memory.tracks import make_person, seen
 from tests.integration.identifier.unknowns.strangers import NOON
@@ -57,11 +59,13 @@ def test_a_correction_moves_the_row_and_says_who_went_and_who_came(bench: Bench)
 def test_a_state_older_than_its_row_changes_nothing(bench: Bench) -> None:
     make_person(bench.database, "alice")
     bench.write(seen("a", who="alice", last_seq=50, quality=0.5))
-    before = crops(bench)
-    assert bench.write(seen("a", last_seq=9, quality=0.9)) == []
+    (first,) = rows(bench)
+    picture = bench.media.get(first.crop)
+    other = encode_jpeg(np.full((480, 640, 3), 10, np.uint8), 90)
+    assert bench.write(seen("a", last_seq=9, quality=0.9, jpeg=other)) == []
     (row,) = rows(bench)
     assert (row.last_seq, row.person_id is not None, row.quality) == (50, True, 0.5)
-    assert crops(bench) == before
+    assert (row.crop, bench.media.get(row.crop), crops(bench)) == (first.crop, picture, 1)
 
 
 def test_a_track_that_is_not_confirmed_is_not_remembered(bench: Bench) -> None:
@@ -109,7 +113,28 @@ def test_an_ignored_stranger_makes_no_events(bench: Bench) -> None:
     assert [row.unknown_id for row in rows(bench)] == [1, 1]
 
 
-@pytest.mark.parametrize("pieces", [1, 2, 5])
+def test_a_track_that_ended_without_another_frame_is_not_opened_again(bench: Bench) -> None:
+    make_person(bench.database, "alice")
+    there = seen("a", who="alice", last_seq=50)
+    gone = replace(there, ended=True)
+    assert bench.write(there) + bench.write(gone) == ["person_enter", "person_exit"]
+    assert bench.write(there) + bench.write(gone) == []
+    assert [row.ended for row in rows(bench)] == [True]
+
+
+def test_a_track_that_goes_on_after_its_end_is_open_again(bench: Bench) -> None:
+    gone = seen("a", last_seq=50, ended=True)
+    assert bench.write(gone) == ["unknown_enter", "unknown_exit"]
+    assert bench.write(seen("a", last_seq=51)) == ["unknown_enter"]
+    assert [row.ended for row in rows(bench)] == [False]
+
+
+def test_what_no_database_takes_is_left_out_of_a_text(bench: Bench) -> None:
+    assert bench.write(replace(seen("a"), session="a\0b")) == ["unknown_enter"]
+    assert [row.session for row in rows(bench)] == ["ab"]
+
+
+@pytest.mark.parametrize("pieces", [1, 2, 3, 6])
 def test_the_same_states_in_any_pieces_come_to_the_same(bench: Bench, pieces: int) -> None:
     make_person(bench.database, "alice")
     states = [
@@ -117,6 +142,7 @@ def test_the_same_states_in_any_pieces_come_to_the_same(bench: Bench, pieces: in
         seen("b", 2, at=NOON + timedelta(seconds=1)),
         seen("a", 1, who="alice", last_seq=30, ended=True),
         seen("b", 2, at=NOON + timedelta(seconds=1), last_seq=40),
+        seen("b", 2, at=NOON + timedelta(seconds=1), last_seq=50),
         seen("b", 2, at=NOON + timedelta(seconds=1), last_seq=50, ended=True),
     ]
     for _ in range(2):  # everything is read again after a crash

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
+from fsspec import AbstractFileSystem, register_implementation
 
 from identifier.memory.media import Media, new_key
 from services.errors import SettingsError
@@ -49,6 +50,36 @@ def test_whole_days_are_swept(media: Media) -> None:
     assert [media.get(key) for key in old] == [None, None]
     assert media.get(young) == b"x"
     assert media.sweep(date(2026, 1, 3)) == 0
+
+
+class NoEndpointError(Exception):
+    """As botocore's: no `OSError`, with the address in its words."""
+
+
+class Away(AbstractFileSystem):  # type: ignore[misc]
+    """Storage that does not answer."""
+
+    protocol = "away"
+
+    def _refuse(self, path: str, *_: object, **__: object) -> None:
+        raise NoEndpointError(f"could not connect to http://127.0.0.1:9/{path}")
+
+    pipe_file = cat_file = rm_file = ls = _refuse
+
+
+def test_whatever_a_storage_says_when_it_is_away_is_one_error_without_keys() -> None:
+    register_implementation("away", Away, clobber=True)
+    media, key = Media("away://crops"), new_key()
+    for ask in (
+        lambda: media.put(key, b"x"),
+        lambda: media.get(key),
+        lambda: media.delete(key),
+        lambda: media.sweep(date(2026, 1, 3)),
+        lambda: list(media.keys_before(date(2026, 1, 3))),
+    ):
+        with pytest.raises(OSError, match="NoEndpointError") as caught:
+            ask()
+        assert key not in str(caught.value)
 
 
 def test_a_write_leaves_no_scrap(tmp_path: Path) -> None:
