@@ -76,12 +76,11 @@ class Child:
         """Start it, in a session of its own so that Ctrl-C reaches only the parent."""
         self._port = free_port()
         textfile = self.folder / f"{self.name}-{self.restarts}.prom"
-        env = os.environ | dict(self.env)
+        env = {"LOG_FORMAT": "console"} | os.environ | dict(self.env)
         env |= {
             "METRICS_HOST": "127.0.0.1",
             "METRICS_PORT": str(self._port),
             "METRICS_TEXTFILE": str(textfile),
-            "LOG_FORMAT": os.environ.get("LOG_FORMAT", "console"),
             "PYTHONUNBUFFERED": "1",
             PARENT_VARIABLE: str(os.getpid()),
         }

@@ -113,6 +113,7 @@ def _run(
         raise SettingsError(f"nobody could be enrolled: {refused}")
     for line in pipeline.refused_photos():
         screen.console.print(f"photo not taken: {escape(line)}", soft_wrap=True)
+    broken = pipeline.broken_sources()
     found = []
     for each in sound:
         camera, seq = camera_of[each.key]
@@ -122,7 +123,8 @@ def _run(
             frames = [frame for frame in frames if frame.frame.seq == seq]
             named = [frame for frame in named if frame.frame.seq == seq]
         if not named:
-            writer.failed(each, plan.digests[each.key], "no frame of it came through; see its log")
+            why = broken.get(camera, "no frame of it came through")
+            writer.failed(each, plan.digests[each.key], why)
             continue
         store.keep(writer.out, plan.digests[each.key], frames)
         writer.models(
@@ -139,6 +141,9 @@ def _run(
         face.person for f in found for frame in f.frames for face in frame.faces if face.person
     }
     writer.write_all(found, pipeline.references(sorted(slugs)))
+    for each in sound:
+        if each.kind == "video" and (error := broken.get(camera_of[each.key][0])):
+            writer.incomplete(each, error)
 
 
 def _staged(

@@ -53,6 +53,11 @@ class Writer:
         """An input cannot be tagged."""
         self._manifest.entries[each.key] = self._entry(each, sha256, error=error)
 
+    def incomplete(self, each: Input, error: str) -> None:
+        """An input was tagged as far as it could be read."""
+        entry = self._manifest.entries[each.key]
+        entry.error = entry.error or error
+
     def write_all(self, found: Sequence[Found], references: Mapping[str, Reference]) -> None:
         """Write the outputs of these inputs, those whose answer is another than before."""
         slugs = {

@@ -122,13 +122,23 @@ class Pipeline:
 
     def refused_photos(self) -> list[str]:
         """What the identifier said of photos that it did not take."""
-        log = next(child.log_path for child in self._children if child.name == "identifier")
-        lines = (json.loads(line) for line in log.read_text().splitlines() if line[:1] == "{")
-        return [
-            f"{line.get('photo')}: {line.get('why')}"
-            for line in lines
-            if line.get("event") == "photo not enrolled"
+        lines = self._logged("identifier", "photo not enrolled")
+        return [f"{line.get('photo')}: {line.get('why')}" for line in lines]
+
+    def broken_sources(self) -> dict[str, str]:
+        """What the producer said of sources that it could not read to their end, by camera."""
+        lines = self._logged("producer", "source failed")
+        return {str(line.get("camera")): str(line.get("error")) for line in lines}
+
+    def _logged(self, child_name: str, event: str) -> list[dict[str, object]]:
+        logs = [child.log_path for child in self._children if child.name == child_name]
+        lines = [
+            json.loads(line)
+            for log in logs
+            for line in log.read_text().splitlines()
+            if line[:1] == "{"
         ]
+        return [line for line in lines if line.get("event") == event]
 
     def _bring_up(self, at_exit: ExitStack) -> None:
         own = self._topics()

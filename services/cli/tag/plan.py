@@ -56,15 +56,14 @@ def make_plan(inputs: Sequence[Input], out: Path, old: Manifest, new: Manifest) 
             why = "the file has changed"
         elif other_models:
             why = "found with other settings or models"
-        elif not known.error and not is_kept(out, digest):
+        elif known.error:
+            why = "it failed the last time"
+        elif not is_kept(out, digest):
             why = "what was found in it is gone"
         else:
             why = ""
         if why:
             plan.detect.append(each)
-        elif known is not None and known.error:
-            plan.current.append(each)
-            continue
         elif why := why_again or _missing(out, known):
             plan.match.append(each)
         else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import av
@@ -13,7 +14,7 @@ import numpy as np
 from producer.sources.images import load_image
 from producer.sources.video import VideoFileSource
 from services.cli.tag.manifest import write_whole
-from services.errors import SettingsError
+from services.errors import SettingsError, SourceError
 from services.records.facestream_pb2 import Box, IdentifiedFrame
 from services.records.jpeg import Image, encode_jpeg
 from viewer.drawing import draw_marks
@@ -143,10 +144,12 @@ def find_labels(folder: Path, slug_of: Mapping[str, str]) -> dict[str, Path]:
 
 
 def _images(source: Path) -> Iterator[Image]:
+    """Every frame up to where the file is broken, if it is: the producer has told of that."""
     video = VideoFileSource(source)
     try:
-        for frame in video.frames():
-            yield frame.load()
+        with suppress(SourceError):
+            for frame in video.frames():
+                yield frame.load()
     finally:
         video.close()
 

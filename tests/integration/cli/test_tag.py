@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import av
 import cv2
 import pytest
 
@@ -45,6 +46,19 @@ def names(folder: Path, picture: str) -> list[str]:
     return sorted(face["name"] for face in answer(folder, picture)["faces"] if face["matched"])
 
 
+def cut_short(video: Path, target: Path) -> None:
+    """The same frames in a file that ends half-way."""
+    with av.open(str(video)) as whole, av.open(str(target), "w") as copy:
+        stream = whole.streams.video[0]
+        twin = copy.add_stream_from_template(stream)
+        for packet in whole.demux(stream):
+            if packet.dts is not None:
+                packet.stream = twin
+                copy.mux(packet)
+    with target.open("r+b") as file:
+        file.truncate(target.stat().st_size // 2)
+
+
 def state_of(folder: Path, *names: str) -> dict[str, tuple[bytes, int]]:
     """Bytes and time of outputs."""
     paths = [folder / "out" / name for name in names]
@@ -58,10 +72,12 @@ def test_pictures_are_tagged_and_tagged_again_only_where_somebody_new_is_in_them
     shutil.copytree(seed / "unidentified", tmp_path / "in")
     (tmp_path / "in" / "broken.jpg").write_bytes(b"no picture")
     teach(tmp_path, "Trump", seed / "train" / "faces1")
+    (tmp_path / "people" / "Nobody.jpg").write_bytes(b"no picture")
 
     first = tag(tmp_path)
     assert first.returncode == 1, first.stderr  # one input cannot be read
     assert "2 new, 1 failed" in first.stdout
+    assert "photo not taken: Nobody.jpg" in first.stdout
     assert names(tmp_path, "image1.jpg") == names(tmp_path, "image2.jpg") == ["Trump"]
     found = answer(tmp_path, "image1.jpg")
     assert found["facesCount"] == len(found["faces"]) > 1
@@ -103,8 +119,11 @@ def test_a_video_has_a_line_per_frame_and_a_copy_with_labels(
     (tmp_path / "labels").mkdir()
     shutil.copy(reference, tmp_path / "labels" / "obama.jpg")
 
+    cut_short(tmp_path / "in" / "dinner.mp4", tmp_path / "in" / "cut.mkv")
+
     done = tag(tmp_path, "--labels", "labels")
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "1 new, 1 failed" in done.stdout
     written = (tmp_path / "out" / "dinner.mp4.jsonl").read_text()
     lines = [json.loads(line) for line in written.splitlines()]
     assert lines[0]["provenance"]["input"]["path"] == "in/dinner.mp4"
@@ -114,6 +133,14 @@ def test_a_video_has_a_line_per_frame_and_a_copy_with_labels(
     copy = cv2.VideoCapture(str(tmp_path / "out" / "dinner.mp4"))
     assert int(copy.get(cv2.CAP_PROP_FRAME_COUNT)) == 60
     copy.release()
+
+    # What could be read of the broken one is tagged, and the summary says that it is not all.
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    cut = next(row for row in summary["inputs"] if row["input"] == "cut.mkv")
+    assert 5 < cut["frames"] < 60
+    assert "broken" in cut["error"]
+    assert (tmp_path / "out" / "cut.mkv.jsonl").is_file()
+    assert "it failed the last time" in tag(tmp_path, "--labels", "labels", "--check").stdout
 
 
 @pytest.mark.parametrize(
