@@ -4,12 +4,41 @@ from __future__ import annotations
 
 import logging
 import sys
+import time
+from collections.abc import Callable
 
 import structlog
 
 from services.settings import ServiceSettings
 
 _NOISY = ("uvicorn.access", "uvicorn.error", "alembic", "jgo", "cjdk", "urllib3", "libav")
+_REPEATED_AFTER_S = 30.0
+_MOST_REMEMBERED = 256
+
+
+class Unrepeated(logging.Filter):
+    """Keeps a line back that was written within the last half minute.
+
+    librdkafka says of a broker that is away ten times a second that it is.
+
+    Args:
+        clock: seconds, monotonic.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._clock = clock
+        self._written_s: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether it is to be written."""
+        text, now_s = record.getMessage(), self._clock()
+        if now_s - self._written_s.get(text, -_REPEATED_AFTER_S) < _REPEATED_AFTER_S:
+            return False
+        if len(self._written_s) >= _MOST_REMEMBERED:
+            self._written_s.clear()
+        self._written_s[text] = now_s
+        return True
 
 
 def setup_logging(settings: ServiceSettings) -> None:
@@ -47,6 +76,7 @@ def setup_logging(settings: ServiceSettings) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
+    logging.getLogger("librdkafka").filters[:] = [Unrepeated()]
     for name in _NOISY:
         logging.getLogger(name).setLevel(max(level, logging.WARNING))
 
