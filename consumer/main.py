@@ -17,6 +17,7 @@ from services.kafka.topics import dlq_topic, ensure_topics_when_up
 from services.lifecycle.health import Health
 from services.lifecycle.service import running
 from services.models.analysis import FaceAnalyser
+from services.status.reporter import reporting
 
 log = structlog.get_logger()
 
@@ -27,9 +28,11 @@ def main(argv: Sequence[str] = ()) -> int:
     """Run one worker until it is told to stop."""
     settings = WorkerSettings.load(argv)
     health = Health("models", "partitions")
-    with running(settings, health) as stop:
+    name = settings.transactional_id.removeprefix("facestream-worker-")
+    with running(settings, health) as stop, reporting(settings, health, name) as status:
         analyser = FaceAnalyser.from_settings(settings)
         health.ready("models", ok=True, detail=analyser.pack_name)
+        status.tell(model_pack=analyser.pack_name, device=analyser.device)
         topics = (settings.topic_raw, settings.topic_processed, settings.topic_detected)
         ensure_topics_when_up(settings, (*topics, dlq_topic(settings.topic_raw)), stop)
         exactly_once = settings.delivery == "exactly_once"

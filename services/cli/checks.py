@@ -3,37 +3,24 @@
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from services.broker.jars import default_cache_dir, download_size_bytes, is_complete
 from services.broker.java import find_java
 from services.broker.settings import BrokerSettings, default_data_dir
-from services.errors import BrokerError, FacestreamError, RetriableError
-from services.kafka.clients import make_admin, wait_for_broker
+from services.doctor.check import Check, State
+from services.doctor.cluster import cluster_checks
+from services.doctor.machine import disk
+from services.errors import BrokerError, FacestreamError
 from services.kafka.settings import KafkaSettings
-from services.kafka.topics import standing_topics
 from services.models.settings import ModelSettings
 
-State = Literal["ok", "warn", "fail"]
 _BROKER_TIMEOUT_S = 8.0
-_ENOUGH_FREE_BYTES = 2_000_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One finding; `fix` is what to do, empty when nothing is to be done."""
-
-    what: str
-    state: State
-    detail: str
-    fix: str = ""
 
 
 class DoctorSettings(BrokerSettings, ModelSettings, KafkaSettings):
@@ -88,20 +75,7 @@ def broker(settings: DoctorSettings) -> Iterator[Check]:
     if "KAFKA_BOOTSTRAP_SERVERS" not in os.environ:
         yield _embedded(settings)
         return
-    servers = settings.kafka_bootstrap_servers
-    try:
-        wait_for_broker(settings, _BROKER_TIMEOUT_S)
-    except RetriableError as error:
-        yield Check("broker", "fail", str(error), "start it, or correct KAFKA_BOOTSTRAP_SERVERS")
-        return
-    cluster = make_admin(settings).list_topics(timeout=_BROKER_TIMEOUT_S)
-    yield Check("broker", "ok", f"{servers}: {len(cluster.brokers)} brokers")
-    missing = [name for name in standing_topics(settings) if name not in cluster.topics]
-    if missing:
-        state: State = "warn" if settings.kafka_create_topics else "fail"
-        yield Check("topics", state, f"missing: {', '.join(missing)}", "facestream topics create")
-    else:
-        yield Check("topics", "ok", "all there")
+    yield from cluster_checks(settings, _BROKER_TIMEOUT_S)
 
 
 def _embedded(settings: DoctorSettings) -> Check:
@@ -158,18 +132,6 @@ def _gpu(devices: tuple[str, ...]) -> Check:
     if card:
         return Check("GPU", "warn", "a card is here, this build cannot use it", "make gpu")
     return Check("GPU", "ok", f"none; DEVICE may be {', '.join(devices)}")
-
-
-def disk(folder: Path) -> Check:
-    """Enough room where history is kept."""
-    there = folder
-    while not there.exists():
-        there = there.parent
-    free = shutil.disk_usage(there).free
-    detail = f"{folder}: {free / 1e9:.1f} GB free"
-    if free < _ENOUGH_FREE_BYTES:
-        return Check("disk", "fail", detail, "free some, or set DATA_DIR elsewhere")
-    return Check("disk", "ok", detail)
 
 
 def listening(name: str, variable: str, port: int) -> Check:

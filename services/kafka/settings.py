@@ -99,6 +99,15 @@ class KafkaSettings(ServiceSettings):
     topic_person_prefix: str = Field(
         "faces.person.", description="Start of the topic name of each enrolled person."
     )
+    topic_status: str = Field(
+        "facestream.status", description="Topic on which every service says how it is doing."
+    )
+    status_every_s: float = Field(
+        2.0,
+        ge=0,
+        le=3_600,
+        description="Seconds between two reports on that topic; 0 reports nothing.",
+    )
 
     @property
     def max_record_bytes(self) -> int:

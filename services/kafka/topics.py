@@ -24,6 +24,7 @@ _ADMIN_TIMEOUT_S = 15.0
 _ASK_TIMEOUT_S = 5.0  # short enough to end in time when told to stop meanwhile
 _SEEN_WITHIN_S = 5.0
 _HOUR_MS = 3_600_000
+_STATUS_KEPT_H = 1
 _UNAVAILABLE = {
     KafkaError._TIMED_OUT,
     KafkaError._TIMED_OUT_QUEUE,
@@ -55,7 +56,10 @@ def person_topic(settings: KafkaSettings, slug: str) -> str:
 
 
 def standing_topics(settings: KafkaSettings) -> tuple[str, ...]:
-    """Every topic that does not depend on who is enrolled, with its dead-letter twin."""
+    """Every topic that does not depend on who is enrolled, each of records with its dead letters.
+
+    A status report that cannot be read is worth nothing to anyone: its topic has no twin.
+    """
     names = (
         settings.topic_raw,
         settings.topic_processed,
@@ -63,14 +67,21 @@ def standing_topics(settings: KafkaSettings) -> tuple[str, ...]:
         settings.topic_identified,
         settings.topic_events,
     )
-    return tuple(topic for name in names for topic in (name, dlq_topic(name)))
+    twins = tuple(topic for name in names for topic in (name, dlq_topic(name)))
+    return (*twins, settings.topic_status) if settings.status_every_s > 0 else twins
 
 
 def topic_spec(settings: KafkaSettings, name: str) -> TopicSpec:
-    """How a topic of that name is made: frames are kept for hours, faces and events for weeks."""
+    """How a topic of that name is made: frames are kept for hours, faces and events for weeks.
+
+    Reports of how services are doing are kept for one hour, in one partition.
+    """
     for_weeks = (settings.topic_detected, settings.topic_events)
     faces = name.removesuffix(DLQ_SUFFIX) in for_weeks
     retention_h = settings.retention_faces_h if faces else settings.retention_frames_h
+    status = name == settings.topic_status
+    if status:
+        retention_h = _STATUS_KEPT_H
     # A dead letter is the whole record plus headers that say why.
     overhead = RECORD_OVERHEAD_BYTES * (2 if name.endswith(DLQ_SUFFIX) else 1)
     config = {
@@ -79,7 +90,10 @@ def topic_spec(settings: KafkaSettings, name: str) -> TopicSpec:
     }
     if settings.topic_replication >= 3:
         config["min.insync.replicas"] = "2"
-    partitions = 1 if name.endswith(DLQ_SUFFIX) else settings.topic_partitions
+    if status:
+        # A topic is kept by whole segments, and a week's would be read through to its end.
+        config["segment.ms"] = str(_STATUS_KEPT_H * _HOUR_MS // 4)
+    partitions = 1 if status or name.endswith(DLQ_SUFFIX) else settings.topic_partitions
     return TopicSpec(name, partitions, settings.topic_replication, config)
 
 

@@ -11,7 +11,16 @@ import structlog
 
 from services.settings import ServiceSettings
 
-_NOISY = ("uvicorn.access", "uvicorn.error", "alembic", "jgo", "cjdk", "urllib3", "libav")
+_NOISY = (
+    "uvicorn.access",
+    "uvicorn.error",
+    "httpx",
+    "alembic",
+    "jgo",
+    "cjdk",
+    "urllib3",
+    "libav",
+)
 _REPEATED_AFTER_S = 30.0
 _MOST_REMEMBERED = 256
 

@@ -33,6 +33,7 @@ def settings_for(bootstrap: str, prefix: str, **env: str) -> Settings:
         "TOPIC_DETECTED": f"{prefix}faces.detected",
         "TOPIC_IDENTIFIED": f"{prefix}faces.identified",
         "TOPIC_EVENTS": f"{prefix}faces.events",
+        "TOPIC_STATUS": f"{prefix}facestream.status",
     }
     return Settings.load(env=names | {"KAFKA_BOOTSTRAP_SERVERS": bootstrap} | env)
 

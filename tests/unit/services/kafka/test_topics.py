@@ -16,11 +16,23 @@ class Settings(KafkaSettings):
 S = Settings.load(env={})
 
 
-def test_every_topic_has_a_dead_letter_twin() -> None:
+def test_every_topic_of_records_has_a_dead_letter_twin() -> None:
     names = standing_topics(S)
     assert {"frames.raw", "frames.processed", "faces.detected", "faces.identified"} <= set(names)
-    plain = [name for name in names if not name.endswith(".dlq")]
-    assert sorted(names) == sorted([*plain, *map(dlq_topic, plain)])
+    plain = [name for name in names if not name.endswith(".dlq") and name != S.topic_status]
+    assert sorted(names) == sorted([*plain, *map(dlq_topic, plain), S.topic_status])
+
+
+def test_how_services_are_doing_is_kept_for_an_hour_in_one_partition() -> None:
+    spec = topic_spec(S, "facestream.status")
+    assert spec.partitions == 1
+    assert int(spec.config["retention.ms"]) == 3_600_000
+    assert int(spec.config["segment.ms"]) < 3_600_000
+
+
+def test_who_reports_nothing_needs_no_topic_for_it() -> None:
+    silent = Settings.load(env={"STATUS_EVERY_S": "0"})
+    assert silent.topic_status not in standing_topics(silent)
 
 
 def test_a_person_has_a_topic_of_their_slug() -> None:
