@@ -43,7 +43,7 @@ class People:
         self.store = store
         self._watcher = watcher
         self._enroller = enroller
-        self._default_threshold = default_threshold
+        self.default_threshold = default_threshold
 
     @property
     def version(self) -> str:
@@ -119,7 +119,7 @@ class People:
         matrix = self._watcher.snapshot.matrices.get(reading.recogniser_sha256)
         if matrix is None:
             return None
-        default = self._default_threshold(reading.pack)
+        default = self.default_threshold(reading.pack)
         match = matrix.most_like(reading.embedding, default, but_not=slug)
         if match is None or match.person is None:
             return None

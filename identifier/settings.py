@@ -8,6 +8,7 @@ from typing import ClassVar, Self
 
 from pydantic import Field, SecretStr, model_validator
 
+from identifier.cameras.secrets import KEY_FILE
 from identifier.deliveries.settings import DeliverySettings
 from identifier.gallery.database import sqlite_url
 from identifier.memory.settings import MemorySettings
@@ -84,6 +85,18 @@ class IdentifierSettings(
         None,
         description="Directory of everything that is kept; "
         "`${XDG_DATA_HOME:-~/.local/share}/facestream` when unset.",
+    )
+    camera_key: SecretStr | None = Field(
+        None,
+        min_length=44,
+        description="Key that encrypts the addresses of cameras added at run time: 32 random bytes "
+        "in URL-safe base64, several separated by commas to change it; unset, `camera.key` in the "
+        "data directory, made when it is first needed. Several identifiers share one.",
+    )
+    camera_files: bool = Field(
+        False,
+        description="Allow videos and devices of the producers' machines as cameras added at run "
+        "time.",
     )
     reorder_window_ms: int = Field(
         250,
@@ -178,6 +191,11 @@ class IdentifierSettings(
         if self.media_url is not None:
             return self.media_url.get_secret_value()
         return str((self.data_dir or default_data_dir()).absolute() / "media")
+
+    @property
+    def camera_key_file(self) -> Path:
+        """Where the key of the cameras' addresses is when CAMERA_KEY is not set."""
+        return (self.data_dir or default_data_dir()).absolute() / KEY_FILE
 
     @property
     def database_address(self) -> str:

@@ -6,17 +6,29 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
+from services.addresses import SCHEME, host_of, redact
 from services.records.frames import valid_camera_name
 
 Kind = Literal["device", "rtsp", "http", "file", "images"]
+
+__all__ = [
+    "IMAGE_SUFFIXES",
+    "Kind",
+    "SourceSpec",
+    "check_source",
+    "is_glob",
+    "local_path",
+    "parse_source",
+    "redact",
+    "source_kind",
+]
 
 IMAGE_SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".png", ".bmp", ".webp", ".tif", ".tiff", ".jp2", ".ppm", ".pgm"}
 )
 _NETWORK: dict[str, Kind] = {"rtsp": "rtsp", "rtsps": "rtsp", "http": "http", "https": "http"}
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
 _COMMA = re.compile(r"%2c", re.IGNORECASE)
 _IMAGE_MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n")
 
@@ -53,17 +65,11 @@ def check_source(camera: str, uri: str) -> None:
         raise ValueError(
             f"{redact(camera)!r} is not a camera name: 1 to 64 of A-Z a-z 0-9 _ . -, not dots alone"
         )
-    if source_kind(uri) in ("rtsp", "http"):
-        try:
-            parts = urlsplit(uri)
-            usable = bool(parts.hostname) and (parts.port is None or parts.port > 0)
-        except ValueError:
-            usable = False
-        if not usable:
-            raise ValueError(
-                f"the address of {camera} ({redact(uri)}) is not scheme://[user:password@]host"
-                "[:port]/path; write special characters of a password as %XX"
-            )
+    if source_kind(uri) in ("rtsp", "http") and not host_of(uri):
+        raise ValueError(
+            f"the address of {camera} ({redact(uri)}) is not scheme://[user:password@]host"
+            "[:port]/path; write special characters of a password as %XX"
+        )
 
 
 def source_kind(uri: str) -> Kind:
@@ -72,7 +78,7 @@ def source_kind(uri: str) -> Kind:
     Raises:
         ValueError: a scheme that is not known.
     """
-    if match := _SCHEME.match(uri):
+    if match := SCHEME.match(uri):
         scheme = match[1].lower()
         if scheme in _NETWORK:
             return _NETWORK[scheme]
@@ -101,23 +107,6 @@ def local_path(uri: str) -> Path:
 def is_glob(path: Path) -> bool:
     """Whether a path is a pattern: it has `*`, `?` or `[`, and no file is called just that."""
     return any(sign in str(path) for sign in "*?[") and not path.exists()
-
-
-def redact(uri: str) -> str:
-    """An address as logs may show it: no user, no password, no query.
-
-    Everything up to the last `@` goes, so that a password with a stray `/` goes whole; with a
-    `?` before it nobody can say which is which, and all of it goes.
-    """
-    match = _SCHEME.search(uri)
-    if match is None:
-        return uri
-    scheme, rest = uri[: match.start(2)], match[2]
-    login, at, place = rest.rpartition("@")
-    if "?" in login:
-        return f"{scheme}***"
-    path, question, _query = place.partition("?")
-    return scheme + ("***@" if at else "") + path + ("?***" if question else "")
 
 
 def _looks_like_image(path: Path) -> bool:

@@ -17,7 +17,7 @@ from producer.pacing import Pacer, Thinner
 from producer.publisher import Publisher, drop
 from producer.settings import ProducerSettings
 from producer.sources import CapturedFrame, FrameSource, SourceLost, SourceOptions, open_source
-from services.errors import RecordError, SourceError
+from services.errors import FacestreamError, RecordError, SourceError
 from services.lifecycle import metrics
 from services.lifecycle.backoff import Backoff
 from services.lifecycle.stopping import StopSignal
@@ -26,6 +26,23 @@ from services.records.frames import LIVE, STORED, FrameMeta
 log = structlog.get_logger()
 
 State = Literal["opening", "running", "lost", "ended", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """How a camera is.
+
+    Attributes:
+        state: opening for the first time, running, lost (and tried again), ended, failed.
+        error: why it does not run, in one sentence without credentials; empty when it does.
+        since: when the state began, UTC.
+    """
+
+    state: State
+    error: str
+    since: datetime
+
+
 _STORED_KINDS = ("file", "images")
 _LOOPED_IMAGES_FPS = 5.0
 
@@ -70,13 +87,7 @@ class CameraPlan:
             name=spec.camera,
             uri=spec.uri,
             kind=kind,
-            options=SourceOptions(
-                connect_timeout_s=settings.connect_timeout_s,
-                read_timeout_s=settings.read_timeout_s,
-                rtsp_transport=settings.rtsp_transport,
-                images_fps=images_fps,
-                max_frame_bytes=settings.kafka_max_message_bytes,
-            ),
+            options=source_options(settings, images_fps),
             # Of pictures none is left out: FPS is how many are shown.
             fps=0.0 if kind == "images" else settings.fps,
             max_side_px=settings.max_side,
@@ -102,6 +113,45 @@ class CameraPlan:
         """The frames' `source` header."""
         return (LIVE if self.live else STORED) + self.kind
 
+    @classmethod
+    def assigned(
+        cls, spec: SourceSpec, settings: ProducerSettings, *, fps: float, max_side_px: int
+    ) -> CameraPlan:
+        """The plan of a camera that was added at run time: always live, a file plays for ever.
+
+        Args:
+            spec: name and address, checked.
+            settings: of the process.
+            fps: most frames per second; 0 leaves what the process's settings say.
+            max_side_px: likewise, longest side.
+        """
+        plan = cls.of(spec, settings)
+        shown = plan.kind == "images"
+        options = replace(
+            plan.options,
+            link_local=False,
+            images_fps=(fps or settings.fps or _LOOPED_IMAGES_FPS) if shown else 0.0,
+        )
+        return replace(
+            plan,
+            options=options,
+            fps=0.0 if shown else fps or plan.fps,
+            max_side_px=max_side_px or plan.max_side_px,
+            loop=True,
+            realtime=True,
+        )
+
+
+def source_options(settings: ProducerSettings, images_fps: float = 0.0) -> SourceOptions:
+    """How sources are opened under the process's settings; `images_fps` is for pictures."""
+    return SourceOptions(
+        connect_timeout_s=settings.connect_timeout_s,
+        read_timeout_s=settings.read_timeout_s,
+        rtsp_transport=settings.rtsp_transport,
+        images_fps=images_fps,
+        max_frame_bytes=settings.kafka_max_message_bytes,
+    )
+
 
 class Camera:
     """Runs one source until it ends, fails or is told to stop.
@@ -119,7 +169,7 @@ class Camera:
         opener: Callable[[str, SourceOptions], FrameSource] = open_source,
     ) -> None:
         self.plan = plan
-        self.state: State = "opening"
+        self.status = Status("opening", "", datetime.now(UTC))
         self.failure: BaseException | None = None
         self.read = self.published = 0
         self.total_frames: int | None = None
@@ -128,6 +178,11 @@ class Camera:
         self._opener = opener
         self._source: FrameSource | None = None
         self._unreadable: list[str] = []
+
+    @property
+    def state(self) -> State:
+        """What it does now."""
+        return self.status.state
 
     def check(self) -> None:
         """Open a file before anything starts, so that a wrong path ends the process at once.
@@ -157,14 +212,21 @@ class Camera:
     def _run(self, publisher: Publisher) -> None:
         try:
             self._publish_all(publisher)
-            self.state = "ended"
+            self._become("ended")
         except BaseException as error:  # noqa: BLE001 - handed over to the thread that waits
-            self.failure, self.state = error, "failed"
+            self.failure = error
+            self._become("failed", str(error) if isinstance(error, FacestreamError) else "a defect")
             if isinstance(error, SourceError):
                 # One line: the trace of a broken file helps nobody.
                 log.error("source failed", camera=self.plan.name, error=str(error))  # noqa: TRY400
             else:
                 self._stop.stop()
+
+    def _become(self, state: State, error: str = "") -> None:
+        before = self.status
+        if (before.state, before.error) != (state, error):
+            since = before.since if before.state == state else datetime.now(UTC)
+            self.status = Status(state, error, since)
 
     def _publish_all(self, publisher: Publisher) -> None:
         plan = self.plan
@@ -215,7 +277,8 @@ class Camera:
         while not self._stop.stopped:
             ends_s, read_before = begins_s, self.read
             source = self._source or self._opener(self.plan.uri, self.plan.options)
-            self._source, self.state = source, "running"
+            self._source = source
+            self._become("running")
             try:
                 for captured in source.frames():
                     position_s = begins_s + captured.position_s
@@ -243,13 +306,13 @@ class Camera:
                 for captured in self._source.frames():
                     if self.state == "lost":
                         log.info("camera is back", camera=plan.name, source=address)
-                    self.state = "running"
+                    self._become("running")
                     backoff.reset()
                     yield captured
             except SourceLost as error:
                 if self.state != "lost" and not self._stop.stopped:
                     log.warning("camera lost", camera=plan.name, source=address, error=str(error))
-                self.state = "lost"
+                self._become("lost", str(error))
             finally:
                 if self._source is not None:
                     self._source.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import structlog
 
@@ -29,17 +30,47 @@ class Publishers:
     live: LivePublisher | None
 
 
+class Companion(Protocol):
+    """Something that brings cameras of its own while the process runs."""
+
+    def start(self) -> None:
+        """Begin, on threads of its own."""
+
+    def look(self) -> None:
+        """See that all is well; called a few times a second.
+
+        Raises:
+            BaseException: what the process has to end of.
+        """
+
+    def close(self) -> None:
+        """End, within a second or so; no frame is published when it returns."""
+
+
 class Fleet:
     """Runs cameras until all of them have ended, or until told to stop.
+
+    With `waits` it goes on until told to stop, for companions may bring others.
 
     A file that breaks does not take the other cameras along: they go on, the process is not
     ready from then on, and it fails in the end.
     """
 
-    def __init__(self, cameras: Sequence[Camera], stop: StopSignal, health: Health) -> None:
+    def __init__(
+        self,
+        cameras: Sequence[Camera],
+        stop: StopSignal,
+        health: Health,
+        companions: Sequence[Companion] = (),
+        *,
+        waits: bool = False,
+    ) -> None:
         self._cameras = tuple(cameras)
         self._stop = stop
         self._health = health
+        self._companions = tuple(companions)
+        self._waits = waits
+        self._failure: BaseException | None = None
 
     def run(self, publishers: Publishers, progress: Progress) -> None:
         """Start, wait, flush, sum up.
@@ -54,11 +85,18 @@ class Fleet:
             if publisher is None:
                 raise ValueError(f"no publisher for {camera.plan.source}")
             threads.append(camera.start(publisher))
-        while any(thread.is_alive() for thread in threads) and not self._stop.wait(_LOOK_EVERY_S):
+        for companion in self._companions:
+            companion.start()
+        while (self._waits or any(thread.is_alive() for thread in threads)) and not self._stop.wait(
+            _LOOK_EVERY_S
+        ):
             self._look(progress)
+            self._look_after_companions()
         for camera in self._cameras if self._stop.stopped else ():
             camera.interrupt()
         until_s = time.monotonic() + _JOIN_S
+        for companion in self._companions:
+            companion.close()
         for thread in threads:
             thread.join(max(0.0, until_s - time.monotonic()))
         self._flush(publishers)
@@ -73,6 +111,14 @@ class Fleet:
         self._health.ready("sources", ok, detail)
         progress.show()
 
+    def _look_after_companions(self) -> None:
+        for companion in self._companions:
+            try:
+                companion.look()
+            except BaseException as error:  # noqa: BLE001 - raised again when all is flushed
+                self._failure = error
+                self._stop.stop()
+
     def _flush(self, publishers: Publishers) -> None:
         unsent = 0
         if publishers.stored is not None:
@@ -84,7 +130,7 @@ class Fleet:
 
     def _sum_up(self, took_s: float) -> None:
         frames = sum(camera.published for camera in self._cameras)
-        ended = all(camera.state == "ended" for camera in self._cameras)
+        ended = not self._waits and all(c.state == "ended" for c in self._cameras)
         log.info(
             "every source has ended" if ended and not self._stop.stopped else "sources stopped",
             cameras=len(self._cameras),
@@ -93,5 +139,7 @@ class Fleet:
             frames_per_s=round(frames / took_s, 1) if took_s else 0.0,
         )
         failures = [camera.failure for camera in self._cameras if camera.failure is not None]
+        if self._failure is not None:
+            failures.append(self._failure)
         if failures:
             raise failures[0]

@@ -140,6 +140,12 @@ class LivePublisher:
                 drop(camera, "producer-queue")
         return True
 
+    def forget(self, camera: str) -> None:
+        """Drop what a camera that has ended still has waiting, so that it is not sent later."""
+        with self._lock:
+            for _ in self._waiting.pop(camera, ()):
+                drop(camera, "producer-queue")
+
     def close(self, timeout_s: float) -> int:
         """Wait for the last acknowledgements; returns how many frames were not sent."""
         until_s = time.monotonic() + timeout_s
@@ -155,7 +161,7 @@ class LivePublisher:
             return waiting + sum(self._flying.values())
 
     def _pump(self, camera: str) -> None:
-        waiting = self._waiting[camera]
+        waiting = self._waiting.get(camera)
         while waiting and self._flying.get(camera, 0) < _LIVE_IN_FLIGHT_FRAMES:
             if not self._link.send(waiting[0]):
                 return
@@ -175,6 +181,8 @@ class LivePublisher:
     def _landed(self, camera: str) -> None:
         with self._lock:
             self._flying[camera] -= 1
+            if not self._flying[camera]:
+                del self._flying[camera]
             try:
                 self._pump(camera)
             except BrokerError:

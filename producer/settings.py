@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import Field, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from producer.addresses import SourceSpec, check_source, parse_source
+from services.addresses import host_of
 from services.errors import SettingsError
 from services.kafka.settings import KafkaSettings
 from services.settings import CommaSeparated
@@ -93,6 +96,42 @@ class ProducerSettings(KafkaSettings):
         "what the broker retains.",
     )
 
+    runtime_cameras: bool = Field(
+        False,
+        description="Run cameras that are added at the identifier (its page, its REST API), too; "
+        "needs IDENTIFIER_URL.",
+    )
+    report_cameras: bool = Field(
+        False,
+        description="Tell the identifier how the sources are, so that its page lists them; needs "
+        "IDENTIFIER_URL. RUNTIME_CAMERAS does it too.",
+    )
+    identifier_url: str | None = Field(
+        None,
+        max_length=2_000,
+        description="Address of the identifier's REST API, `http://host:5011`.",
+    )
+    identifier_token: SecretStr | None = Field(
+        None,
+        min_length=8,
+        description="Bearer token of the identifier's REST API; the scope `producer` will do.",
+    )
+    ingest_port: int = Field(
+        0,
+        ge=0,
+        le=65_535,
+        description="Port that takes pictures by HTTP, `POST /push/<camera>`; 0 is off.",
+    )
+    ingest_host: str = Field("127.0.0.1", min_length=1, description="Address of INGEST_PORT.")
+    ingest_token: SecretStr | None = Field(
+        None,
+        min_length=8,
+        description="Bearer token of INGEST_PORT; required unless only this machine reaches it.",
+    )
+    ingest_max_cameras: int = Field(
+        64, ge=1, le=10_000, description="Most cameras that push at a time."
+    )
+
     @classmethod
     def collect(cls, variables: Mapping[str, str]) -> dict[str, Any]:
         """Gather `SOURCES_FILE` and `SOURCE_FILE`: camera passwords need not be variables."""
@@ -116,11 +155,49 @@ class ProducerSettings(KafkaSettings):
             group, colon, topic = pair.rpartition(":")
             if not (group and colon and topic):
                 raise ValueError(f"BACKLOG_GROUPS={pair!r}: not group:topic")
+        if self.reports and self.identifier_url is None:
+            name = "RUNTIME_CAMERAS" if self.runtime_cameras else "REPORT_CAMERAS"
+            raise ValueError(f"{name}=true: set IDENTIFIER_URL, the identifier it is about")
+        if self.ingest_port and self.ingest_token is None and not self.ingest_on_loopback:
+            raise ValueError(
+                f"INGEST_HOST={self.ingest_host} is reachable from other machines: "
+                "set INGEST_TOKEN (or INGEST_TOKEN_FILE), or INGEST_HOST=127.0.0.1"
+            )
         names = [spec.camera for spec in self.specs()]
         for name in names:
             if names.count(name) > 1:
                 raise ValueError(f"SOURCES: the camera {name} is there twice")
         return self
+
+    @field_validator("identifier_url")
+    @classmethod
+    def _an_address(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not host_of(value):
+            raise ValueError("write it as http://host:port")
+        if parts.username or parts.password or parts.query or parts.fragment:
+            raise ValueError("only scheme, host, port and path belong here")
+        return value.rstrip("/")
+
+    @property
+    def ingest_on_loopback(self) -> bool:
+        """Whether only this machine reaches INGEST_PORT."""
+        try:
+            return ipaddress.ip_address(self.ingest_host).is_loopback
+        except ValueError:
+            return self.ingest_host in ("localhost", "ip6-localhost")
+
+    @property
+    def reports(self) -> bool:
+        """Whether the identifier is told how the cameras are."""
+        return self.runtime_cameras or self.report_cameras
+
+    @property
+    def waits(self) -> bool:
+        """Whether cameras may come while it runs, so that it ends only when told to."""
+        return self.runtime_cameras or self.ingest_port > 0
 
     def specs(self) -> tuple[SourceSpec, ...]:
         """The sources asked for.
@@ -131,6 +208,8 @@ class ProducerSettings(KafkaSettings):
         if self.source and self.sources:
             raise ValueError("SOURCE and SOURCES are both set: use one of them")
         if not self.source and not self.sources:
+            if self.waits:
+                return ()
             raise ValueError(
                 "SOURCES is not set: name=uri,... of what to publish (or SOURCE=uri for one)"
             )

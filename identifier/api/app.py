@@ -16,7 +16,7 @@ from services.lifecycle.health import Health
 
 _WORDS = {
     401: "No or wrong token.",
-    403: "Asked for by a page of another site.",
+    403: "Asked for by a page of another site, or with a token that lacks the scope.",
     421: "Addressed by a foreign host name.",
     503: "The models or the database cannot be had now.",
 }

@@ -7,8 +7,8 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from identifier.api.guard import needs_token
 from identifier.api.problems import MEDIA_TYPE, Problem
+from identifier.api.scopes import is_open, needed
 
 _METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 _PROBLEM = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
@@ -38,8 +38,9 @@ def describe(app: FastAPI, *, wants_token: bool) -> None:
     for name in _FASTAPIS:
         schemas.pop(name, None)
     schemas["Problem"] = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
-    for _, operation in _operations(document):
+    for method, path, operation in _operations(document):
         _describe_errors(operation)
+        _describe_scope(method, path, operation)
     if wants_token:
         _describe_token(document)
 
@@ -57,21 +58,32 @@ def _describe_errors(operation: dict[str, Any]) -> None:
     operation["responses"] = dict(sorted(responses.items()))
 
 
+def _describe_scope(method: str, path: str, operation: dict[str, Any]) -> None:
+    """Say what an API token must be good for; what is open to all is never refused for it."""
+    if is_open(path):
+        for status in ("401", "403"):
+            operation["responses"].pop(status, None)
+        return
+    scope = needed(method.upper(), path)
+    operation["description"] = f"{operation['description']}\n\nScope: `{scope}`."
+    operation["x-scope"] = scope
+
+
 def _describe_token(document: dict[str, Any]) -> None:
     schemes = document["components"].setdefault("securitySchemes", {})
     schemes["token"] = {
         "type": "http",
         "scheme": "bearer",
-        "description": "What API_TOKEN says, without the word Bearer.",
+        "description": "What API_TOKEN says, or an API token, without the word Bearer.",
     }
     document["security"] = [{"token": []}]
-    for path, operation in _operations(document):
-        if not needs_token(path):
+    for _, path, operation in _operations(document):
+        if is_open(path):
             operation["security"] = []
 
 
-def _operations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+def _operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
     for path, item in document["paths"].items():
         for method in _METHODS:
             if method in item:
-                yield path, item[method]
+                yield method, path, item[method]

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import hmac
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from sqlalchemy.exc import DBAPIError
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from identifier.api.problems import Problem, problem, respond
+from identifier.access.checking import TokenCheck
+from identifier.access.tokens import Token
+from identifier.api.problems import Problem, problem, problem_of, respond
+from identifier.api.scopes import is_open, needed
 
 _LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "::1")
 _SAFE = ("GET", "HEAD", "OPTIONS")
-_OPEN_PATHS = ("/", "/api/v1/docs", "/api/v1/health")
-_OPEN_FOLDER = "/api/v1/docs/"
 _DISCARD_UP_TO = 8
 _TOO_LARGE = "request-too-large"
 
@@ -25,26 +28,30 @@ class Access:
     """Who may ask.
 
     Attributes:
-        token: the bearer token, None when none is asked for.
+        token: the bearer token that is good for everything, None when none is asked for.
         only_hosts: names the server may be addressed by; empty allows any. On loopback this
             keeps a page in the user's browser from reaching the API under a name of its own (DNS
             rebinding).
         max_body_bytes: of one request.
+        check: what an API token is good for, None for one that is none; None where there are no
+            API tokens. It may block, and is called off the event loop.
     """
 
     token: str | None = field(repr=False)
     only_hosts: tuple[str, ...]
     max_body_bytes: int
+    check: Callable[[str], Token | None] | None = field(default=None, repr=False)
 
     @classmethod
-    def on_loopback(cls, host: str, token: str | None, max_body_bytes: int) -> Access:
+    def on_loopback(
+        cls,
+        host: str,
+        token: str | None,
+        max_body_bytes: int,
+        check: Callable[[str], Token | None] | None = None,
+    ) -> Access:
         """Access for an API that only this machine reaches."""
-        return cls(token, (*_LOOPBACK_HOSTS, host), max_body_bytes)
-
-
-def needs_token(path: str) -> bool:
-    """Whether a path is closed to those without the token: all but health and the docs page."""
-    return path not in _OPEN_PATHS and not path.startswith(_OPEN_FOLDER)
+        return cls(token, (*_LOOPBACK_HOSTS, host), max_body_bytes, check)
 
 
 class _BodyTooLargeError(Exception):
@@ -54,12 +61,15 @@ class _BodyTooLargeError(Exception):
 class Guard:
     """ASGI middleware that answers with a problem, or lets a request through.
 
-    A body is counted while it is read, whatever its `Content-Length` claims.
+    A body is counted while it is read, whatever its `Content-Length` claims. Without a token of
+    its own the API takes requests that send none for its owner's; one that sends a token is held
+    to it all the same.
     """
 
     def __init__(self, app: ASGIApp, access: Access) -> None:
         self._app = app
         self._access = access
+        self._check = None if access.check is None else TokenCheck(access.check)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or pass it on."""
@@ -67,26 +77,47 @@ class Guard:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        refusal = self._refusal(scope, headers)
+        refusal = self._foreign(scope, headers)
+        refusal = refusal or await self._stranger(scope, headers)
+        refusal = refusal or self._oversized(headers)
         if refusal is not None:
             await self._refuse(refusal, scope, receive, send)
             return
         await self._count(scope, receive, send)
 
-    def _refusal(self, scope: Scope, headers: Headers) -> Problem | None:
+    def _foreign(self, scope: Scope, headers: Headers) -> Problem | None:
         if self._access.only_hosts:
             if _host(f"//{headers.get('host', '')}") not in self._access.only_hosts:
                 return problem(421, "wrong-host", "address this API as localhost or 127.0.0.1")
             origin = headers.get("origin") if scope["method"] not in _SAFE else None
             if origin is not None and _host(origin) not in self._access.only_hosts:
                 return problem(403, "foreign-origin", "a page of another site may not do this")
-        if self._access.token is not None and needs_token(scope["path"]):
-            scheme, _, given = headers.get("authorization", "").partition(" ")
-            expected = self._access.token.encode()
-            if scheme.lower() != "bearer" or not hmac.compare_digest(
-                given.strip().encode(), expected
-            ):
-                return problem(401, "no-token", "send the header Authorization: Bearer API_TOKEN")
+        return None
+
+    async def _stranger(self, scope: Scope, headers: Headers) -> Problem | None:
+        """Why whoever asks may not; None when they may."""
+        if is_open(scope["path"]):
+            return None
+        scheme, _, given = headers.get("authorization", "").partition(" ")
+        given = given.strip() if scheme.lower() == "bearer" else ""
+        own = self._access.token
+        if not given and own is None:
+            return None
+        if given and own is not None and hmac.compare_digest(given.encode(), own.encode()):
+            return None
+        try:
+            scopes = await self._check.scopes(given) if given and self._check else None
+        except DBAPIError as error:
+            return problem_of(error)
+        if scopes is None:
+            sends = "API_TOKEN or an API token" if own is not None else "an API token, or no header"
+            return problem(401, "no-token", f"send the header Authorization: Bearer with {sends}")
+        scope_needed = needed(scope["method"], scope["path"])
+        if scope_needed not in scopes:
+            return problem(403, "missing-scope", f"this token lacks the scope {scope_needed}")
+        return None
+
+    def _oversized(self, headers: Headers) -> Problem | None:
         length = headers.get("content-length", "0")
         if not length.isdigit():
             return problem(400, "bad-request", "the header Content-Length is no number")

@@ -83,6 +83,7 @@ def people_routes(
             total=progress.total,
             matched=progress.matched,
             reembedding=reembedding.busy,
+            threshold=people.default_threshold(reembedding.pack),
         )
 
     return router

@@ -79,10 +79,12 @@ def handle_problems(app: FastAPI) -> None:
 def _allowed(request: Request) -> list[str]:
     """Methods described for a path; Starlette's answer names those of one route only."""
     path = request.scope["path"]
-    described = request.app.openapi()["paths"].items()
+    described = request.app.openapi()["paths"]
+    if path in described:  # `/users/authenticate` is no user
+        return sorted(map(str.upper, described[path]))
     return sorted(
         method.upper()
-        for template, methods in described
+        for template, methods in described.items()
         if compile_path(template)[0].match(path)
         for method in methods
     )

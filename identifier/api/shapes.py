@@ -201,6 +201,7 @@ class GalleryAnswer(BaseModel):
     total: int = Field(description="Photos in the gallery.")
     matched: bool = Field(description="Whether faces are matched against what the pack read.")
     reembedding: bool = Field(description="Whether photos are being read by the pack now.")
+    threshold: float = Field(description="Cosine from which people without their own are named.")
 
 
 class HealthAnswer(BaseModel):

@@ -5,15 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Literal, Protocol
 
 from producer.addresses import Kind
 from services.errors import RetriableError
 from services.records.jpeg import Image
 
+Reason = Literal["unreachable", "wrong-password", "not-found", "no-picture", "refused-address"]
+
 
 class SourceLost(RetriableError):  # noqa: N818 - says what happened, like BrokerUnavailable
-    """A live source does not answer, broke off or went silent: open it again later."""
+    """A live source does not answer, broke off or went silent: open it again later.
+
+    Attributes:
+        reason: the kind of trouble, for programs.
+    """
+
+    def __init__(self, message: str, reason: Reason = "unreachable") -> None:
+        super().__init__(message)
+        self.reason: Reason = reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +57,8 @@ class SourceOptions:
         rtsp_transport: `tcp` or `udp`.
         images_fps: pictures per second; 0 is no rate at all.
         max_frame_bytes: largest JPEG taken from a network camera.
+        link_local: whether a network camera may be at a link-local address, where clouds hand
+            out credentials: not for addresses that came over the network.
     """
 
     connect_timeout_s: float = 10.0
@@ -54,6 +66,7 @@ class SourceOptions:
     rtsp_transport: str = "tcp"
     images_fps: float = 0.0
     max_frame_bytes: int = 8_388_608
+    link_local: bool = True
 
 
 class FrameSource(Protocol):

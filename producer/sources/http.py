@@ -42,7 +42,7 @@ class HttpSource:
         if self._boundary is None and not self._is_snapshot():
             kind = self._stream.content_type[:60]
             self._stream.close()
-            raise SourceLost(f"the answer is {kind!r}, not multipart or image/jpeg")
+            raise SourceLost(f"the answer is {kind!r}, not multipart or image/jpeg", "no-picture")
 
     def describe(self) -> str:
         """The address without credentials."""
@@ -93,6 +93,7 @@ class HttpSource:
             self._uri,
             connect_timeout_s=self._options.connect_timeout_s,
             read_timeout_s=self._options.read_timeout_s,
+            link_local=self._options.link_local,
         )
 
     def _frame(self, jpeg: bytes) -> CapturedFrame:

@@ -6,15 +6,20 @@ import contextlib
 import http.client
 import socket
 import ssl
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable
 from urllib.parse import unquote, urlsplit, urlunsplit
 
-from producer.sources.frames import SourceLost
+from producer.sources.frames import Reason, SourceLost
+from services.addresses import is_link_local
 
 AGENT = "facestream"
 
+_OPENS_WITHIN = 3  # connecting, a login, an answer: so many times the timeout of one of them
+
+Checked = Callable[[str], None]
 Connected = Callable[[socket.socket], None]
 Answered = Callable[[http.client.HTTPResponse], None]
 
@@ -29,25 +34,41 @@ class HttpStream:
         SourceLost: no answer in time, or one that is not 200.
     """
 
-    def __init__(self, uri: str, *, connect_timeout_s: float, read_timeout_s: float) -> None:
+    def __init__(
+        self,
+        uri: str,
+        *,
+        connect_timeout_s: float,
+        read_timeout_s: float,
+        link_local: bool = True,
+    ) -> None:
         # A login or a redirect takes more than one connection.
         self._sockets: list[socket.socket] = []
         self._answers: list[http.client.HTTPResponse] = []
         self._read_timeout_s = read_timeout_s
+        self._link_local = link_local
         bare, user, password = split_login(uri)
         request = urllib.request.Request(bare, headers={"User-Agent": AGENT})  # noqa: S310 - checked
+        # A timeout is for one read: a server that sends its head letter by letter keeps to it.
+        too_slow = threading.Timer(_OPENS_WITHIN * connect_timeout_s, self.cut)
+        too_slow.daemon = True
+        too_slow.start()
         try:
             self.body: http.client.HTTPResponse = self._opener(bare, user, password).open(
                 request, timeout=connect_timeout_s
             )
         except urllib.error.HTTPError as error:
             self.close()
-            raise SourceLost(
-                f"HTTP {error.code} {http.client.responses.get(error.code, '')}"
-            ) from None
+            words = http.client.responses.get(error.code, "")
+            raise SourceLost(f"HTTP {error.code} {words}", _reason(error.code)) from None
+        except SourceLost:
+            self.close()
+            raise
         except (OSError, http.client.HTTPException, ValueError) as error:
             self.close()
             raise SourceLost(plain(error)) from None
+        finally:
+            too_slow.cancel()
 
     @property
     def content_type(self) -> str:
@@ -76,8 +97,8 @@ class HttpStream:
             passwords.add_password(None, uri, user, password or "")
         opener = urllib.request.OpenerDirector()
         for handler in (
-            _Http(self._connected, self._answers.append),
-            _Https(self._connected, self._answers.append),
+            _Http(self._check_host, self._connected, self._answers.append),
+            _Https(self._check_host, self._connected, self._answers.append),
             urllib.request.HTTPRedirectHandler(),
             urllib.request.HTTPErrorProcessor(),
             urllib.request.UnknownHandler(),
@@ -88,9 +109,14 @@ class HttpStream:
             opener.add_handler(handler)
         return opener
 
+    def _check_host(self, host: str) -> None:
+        if not self._link_local and is_link_local(host):
+            raise SourceLost("the address is link-local: no camera is there", "refused-address")
+
     def _connected(self, connection: socket.socket) -> None:
-        connection.settimeout(self._read_timeout_s)
         self._sockets.append(connection)
+        self._check_host(connection.getpeername()[0])  # what a name has led to
+        connection.settimeout(self._read_timeout_s)
 
 
 def split_login(uri: str) -> tuple[str, str | None, str | None]:
@@ -112,16 +138,23 @@ def plain(error: Exception) -> str:
     return type(error).__name__
 
 
+def _reason(status: int) -> Reason:
+    if status in (http.HTTPStatus.UNAUTHORIZED, http.HTTPStatus.FORBIDDEN):
+        return "wrong-password"
+    return "not-found" if status == http.HTTPStatus.NOT_FOUND else "unreachable"
+
+
 class _Http(urllib.request.HTTPHandler):
-    def __init__(self, connected: Connected, answered: Answered) -> None:
+    def __init__(self, check: Checked, connected: Connected, answered: Answered) -> None:
         super().__init__()
-        self._connected, self._answered = connected, answered
+        self._check, self._connected, self._answered = check, connected, answered
 
     def http_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
-        connected = self._connected
+        check, connected = self._check, self._connected
 
         class Connection(http.client.HTTPConnection):
             def connect(self) -> None:
+                check(self.host)
                 super().connect()
                 connected(self.sock)
 
@@ -131,16 +164,17 @@ class _Http(urllib.request.HTTPHandler):
 
 
 class _Https(urllib.request.HTTPSHandler):
-    def __init__(self, connected: Connected, answered: Answered) -> None:
+    def __init__(self, check: Checked, connected: Connected, answered: Answered) -> None:
         self._tls = ssl.create_default_context()
         super().__init__(context=self._tls)
-        self._connected, self._answered = connected, answered
+        self._check, self._connected, self._answered = check, connected, answered
 
     def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
-        connected = self._connected
+        check, connected = self._check, self._connected
 
         class Connection(http.client.HTTPSConnection):
             def connect(self) -> None:
+                check(self.host)
                 super().connect()
                 connected(self.sock)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -10,8 +11,9 @@ from functools import partial
 import av
 
 from producer.addresses import Kind, redact
-from producer.sources.frames import CapturedFrame, SourceLost, SourceOptions
+from producer.sources.frames import CapturedFrame, Reason, SourceLost, SourceOptions
 from producer.sources.video import to_bgr
+from services.addresses import host_of, is_link_local
 
 _MOST_BAD_PACKETS = 250
 _PROBE_US = 1_000_000
@@ -33,6 +35,8 @@ class RtspSource:
 
     def __init__(self, uri: str, options: SourceOptions) -> None:
         self._uri = uri
+        if not options.link_local:
+            _refuse_link_local(uri)
         try:
             self._container = av.open(
                 uri,
@@ -48,10 +52,10 @@ class RtspSource:
                 metadata_errors="ignore",
             )
         except (av.FFmpegError, OSError) as error:
-            raise SourceLost(error.strerror or type(error).__name__) from None
+            raise _lost(error) from None
         if not self._container.streams.video:
             self._container.close()
-            raise SourceLost("the camera sends no video")
+            raise SourceLost("the camera sends no video", "no-picture")
         self._stream = self._container.streams.video[0]
         # Threads over frames hold a frame back per thread; over slices they do not.
         self._stream.thread_type = "SLICE"
@@ -87,3 +91,26 @@ class RtspSource:
         except (av.FFmpegError, OSError) as error:
             raise SourceLost(error.strerror or type(error).__name__) from None
         raise SourceLost("the camera ended the stream")
+
+
+def _refuse_link_local(uri: str) -> None:
+    """Look the name up before FFmpeg does.
+
+    Raises:
+        SourceLost: the address is link-local, or there is none.
+    """
+    try:
+        found = socket.getaddrinfo(host_of(uri), None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        raise SourceLost("no host of that name") from None
+    if any(is_link_local(str(place[4][0])) for place in found):
+        raise SourceLost("the address is link-local: no camera is there", "refused-address")
+
+
+def _lost(error: av.FFmpegError | OSError) -> SourceLost:
+    reason: Reason = "unreachable"
+    if isinstance(error, (av.error.HTTPUnauthorizedError, av.error.HTTPForbiddenError)):
+        reason = "wrong-password"
+    elif isinstance(error, av.error.HTTPNotFoundError):
+        reason = "not-found"
+    return SourceLost(error.strerror or type(error).__name__, reason)

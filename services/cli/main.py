@@ -24,6 +24,8 @@ _COMMANDS = {
     "sightings": ("services.cli.people.sightings", "who was where and when"),
     "unknowns": ("services.cli.people.unknowns", "people without a name: list, name, merge"),
     "explain": ("services.cli.explain", "why a sighting has its name"),
+    "users": ("services.cli.access.users", "who may log in to the page; hash of a password"),
+    "tokens": ("services.cli.access.tokens", "API tokens for programs"),
     "topics": ("services.cli.topics", "create or describe the topics"),
     "models": ("services.cli.models", "list, pull or verify model packs"),
     "doctor": ("services.cli.doctor", "check everything and say what to fix"),

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from alembic import context
 
+import identifier.access.tables
+import identifier.cameras.tables
+import identifier.memory.tables  # noqa: F401  (their tables are in the metadata)
 from identifier.gallery.tables import Base
-from identifier.memory import tables  # noqa: F401  (its tables are in the metadata)
 
 connection = context.config.attributes["connection"]
 context.configure(

@@ -16,9 +16,13 @@ import httpx
 import pytest
 from fastapi import APIRouter
 
+from identifier.access.tokens import Tokens
+from identifier.access.users import Users
+from identifier.api.access import access_routes
 from identifier.api.analysts import Analysts
 from identifier.api.app import make_app
 from identifier.api.backfills import backfill_routes
+from identifier.api.cameras import CameraRooms, camera_routes
 from identifier.api.erase import erase_routes
 from identifier.api.events import EventFeed, event_routes
 from identifier.api.explain import explain_routes
@@ -28,6 +32,10 @@ from identifier.api.people import people_routes
 from identifier.api.server import ApiServer
 from identifier.api.sightings import sighting_routes
 from identifier.api.unknowns import unknown_routes
+from identifier.cameras.leases import Leases
+from identifier.cameras.secrets import AddressBox
+from identifier.cameras.shots import Shots
+from identifier.cameras.store import Cameras
 from identifier.enrolment import Enroller
 from identifier.gallery.database import Database, sqlite_url
 from identifier.gallery.reembedding import Reembedding
@@ -77,6 +85,10 @@ def people_and_routers(
     backfills = Backfills(database, kafka, BackfillConfig("faces"), watcher, media, threshold)
     events = EventLog(database)
     stopped = EventFeed(events, lambda: True)
+    box = AddressBox(None, tmp_path / "camera.key")
+    cameras = CameraRooms(
+        Cameras(database, box), Leases(database, box), Shots(database, box), shot_within_s=0.2
+    )
     yield (
         people,
         [
@@ -93,6 +105,8 @@ def people_and_routers(
             backfill_routes(backfills),
             explain_routes(Explainer(database, RawFrames(kafka))),
             erase_routes(Erasure(database, media, kafka, topic_events="faces.events")),
+            access_routes(Users(database), Tokens(database)),
+            camera_routes(cameras),
         ],
     )
     database.close()

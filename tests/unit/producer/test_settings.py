@@ -90,3 +90,32 @@ def test_sources_may_come_from_a_file(tmp_path: Path) -> None:
 
 def test_a_password_of_special_characters_is_an_address_once_escaped() -> None:
     assert load(SOURCE="rtsp://u:p%40ss%2Fword@cam/x").specs()
+
+
+def test_a_producer_without_sources_may_wait_for_cameras() -> None:
+    settings = load(RUNTIME_CAMERAS="true", IDENTIFIER_URL="http://127.0.0.1:5011/")
+    assert (settings.specs(), settings.waits) == ((), True)
+    assert settings.identifier_url == "http://127.0.0.1:5011"
+    assert load(INGEST_PORT="5012").waits
+    assert not load(SOURCE="0").waits
+
+
+@pytest.mark.parametrize(
+    ("env", "words"),
+    [
+        ({"RUNTIME_CAMERAS": "true"}, "set IDENTIFIER_URL"),
+        ({"SOURCE": "0", "REPORT_CAMERAS": "true"}, "REPORT_CAMERAS=true: set IDENTIFIER_URL"),
+        ({"SOURCE": "0", "IDENTIFIER_URL": "ftp://x"}, "write it as http://host:port"),
+        ({"SOURCE": "0", "IDENTIFIER_URL": "http://u:hush@x"}, "only scheme, host, port"),
+        ({"INGEST_PORT": "5012", "INGEST_HOST": "10.0.0.1"}, "set INGEST_TOKEN"),
+        ({"INGEST_PORT": "5012", "INGEST_TOKEN": "short"}, "INGEST_TOKEN=(secret)"),
+        ({"INGEST_PORT": "70000"}, "INGEST_PORT='70000'"),
+    ],
+)
+def test_wrong_settings_of_what_comes_at_run_time_are_refused(
+    env: dict[str, str], words: str
+) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load(**env)
+    assert words in str(caught.value)
+    assert "hush" not in str(caught.value)

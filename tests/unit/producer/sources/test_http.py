@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import islice
 
 import pytest
@@ -105,3 +108,48 @@ def test_a_waiting_read_ends_when_interrupted() -> None:
             next(frames)
         timer.join()
         source.close()
+
+
+def test_a_redirect_to_a_link_local_address_is_not_followed() -> None:
+    class Elsewhere(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(302)
+            self.send_header("Location", "http://169.254.169.254/latest/meta-data")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name there
+            del format, args
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Elsewhere) as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        uri = f"http://127.0.0.1:{server.server_address[1]}/"
+        with pytest.raises(SourceLost, match="link-local"):
+            open_source(uri, SourceOptions(connect_timeout_s=1, link_local=False))
+        server.shutdown()
+
+
+def test_a_head_that_comes_letter_by_letter_is_given_up() -> None:
+    ending = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def drip() -> None:
+            connection, _ = listening.accept()
+            with connection, suppress(OSError):
+                while not ending.wait(0.05):
+                    connection.sendall(b"H")
+
+        thread = threading.Thread(target=drip, daemon=True)
+        thread.start()
+        uri = f"http://127.0.0.1:{listening.getsockname()[1]}/"
+        with pytest.raises(SourceLost):
+            open_source(uri, SourceOptions(connect_timeout_s=0.3))
+        ending.set()
+        thread.join(5)
+
+
+def test_a_refused_login_says_that_it_is_one() -> None:
+    with MjpegCamera([picture()], login="admin:hush") as camera:
+        with pytest.raises(SourceLost) as caught:
+            open_source(camera.uri, SourceOptions())
+        assert caught.value.reason == "wrong-password"

@@ -1,0 +1,1 @@
+"""Who may use the system: users, API tokens, and what each may do."""

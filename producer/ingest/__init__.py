@@ -1,0 +1,1 @@
+"""HTTP push: a browser, a phone or any device POSTs pictures, and is a camera."""

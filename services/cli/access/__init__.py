@@ -1,0 +1,1 @@
+"""`facestream users` and `facestream tokens`: who may use the system."""
