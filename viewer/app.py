@@ -7,21 +7,29 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from pydantic import SecretStr
+
 from services.lifecycle.health import Health
 from services.lifecycle.stopping import StopSignal
+from viewer.access.assembly import open_access
 from viewer.board import Board
 from viewer.enrolled import Enrolled
+from viewer.events import Events
 from viewer.feed import Feed
+from viewer.identifier import Identifier
 from viewer.lettering import Lettering
 from viewer.live import Live
 from viewer.pages import make_pages
+from viewer.pages.parts import Parts
 from viewer.painter import Brush, Painter
+from viewer.push import Push
 from viewer.settings import ViewerSettings
 from viewer.state import StateReader
 from viewer.streams import Streams
-from viewer.web import Site
-
-_IDENTIFIER = "http://127.0.0.1:5011"
+from viewer.system.findings import PageFacts
+from viewer.system.system import System, WatchedGroups
+from viewer.texts import Texts
+from viewer.web import Rooms, Site
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,21 +52,20 @@ def open_viewer(settings: ViewerSettings, health: Health, stop: StopSignal) -> I
     painter = make_painter(settings)
     feed = Feed(settings, board, live.changed, health, stop)
     feed.start()
-    if settings.identifier_url is not None:
-        token = settings.identifier_token
-        Enrolled(
-            settings.identifier_url,
-            None if token is None else token.get_secret_value(),
-            board,
-            live.changed,
-            stop,
-        ).start()
+    identifier = Identifier(settings.identifier_url, _text(settings.identifier_token))
+    if identifier.url is not None:
+        Enrolled(identifier, board, live.changed, stop).start()
+    state = StateReader(board, health)
+    system = make_system(settings, state, identifier)
+    system.start()
     try:
-        yield Viewer(make_site(settings, live, painter, StateReader(board, health)), live)
+        yield Viewer(make_site(settings, live, painter, state, identifier, system), live)
     finally:
         stop.stop()
         live.close()
         painter.close()
+        system.stop()
+        identifier.close()
         feed.join()
 
 
@@ -71,11 +78,53 @@ def make_painter(settings: ViewerSettings) -> Painter:
         max_bytes=settings.kafka_max_message_bytes,
         threads=settings.draw_threads,
     )
-    return Painter(brush, Lettering(settings.label_font))
+    return Painter(brush, Lettering(settings.label_font), blur_unknown=settings.blur_unknown)
 
 
-def make_site(settings: ViewerSettings, live: Live, painter: Painter, state: StateReader) -> Site:
-    """The site over an audience and what it is shown."""
-    streams = Streams(live, painter, state, fps_limit=settings.fps_limit, most=settings.max_streams)
-    pages = make_pages(state, settings.identifier_url or _IDENTIFIER)
-    return Site(streams, pages, settings.host_names)
+def make_system(settings: ViewerSettings, state: StateReader, identifier: Identifier) -> System:
+    """What the system page shows."""
+    facts = PageFacts(
+        loopback_only=settings.loopback_only,
+        login=settings.has_login,
+        https=_is_https(settings),
+        data_dir=settings.data_dir,
+    )
+    groups = WatchedGroups(settings.worker_group, settings.identifier_group)
+    return System(settings, groups, facts, state, identifier)
+
+
+def make_site(
+    settings: ViewerSettings,
+    live: Live,
+    painter: Painter,
+    state: StateReader,
+    identifier: Identifier | None = None,
+    system: System | None = None,
+) -> Site:
+    """The site over an audience, what it is shown, what is kept, and how everything is doing.
+
+    Raises:
+        SettingsError: VIEWER_SECRET, or the key in the data directory, cannot be used.
+    """
+    identifier = identifier or Identifier(None)
+    access = open_access(settings.access_options(settings.host_names), identifier)
+    parts = Parts(state, identifier, Texts(), settings.blur_unknown, settings.topic_person_prefix)
+    rooms = Rooms(
+        access.gate,
+        Streams(live, painter, state, fps_limit=settings.fps_limit, most=settings.max_streams),
+        Events(identifier.url, identifier.headers, live.closed),
+        Push(settings.ingest_url, _text(settings.ingest_token)),
+        make_pages(parts, access, system or make_system(settings, state, identifier)),
+    )
+    return Site(rooms, settings.host_names)
+
+
+def _is_https(settings: ViewerSettings) -> bool | None:
+    """Whether browsers talk https to the page; None where a proxy knows."""
+    if settings.certificate is not None:
+        return True
+    return None if settings.trusted_proxies else False
+
+
+def _text(secret: SecretStr | None) -> str | None:
+    return None if secret is None else secret.get_secret_value()

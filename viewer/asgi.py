@@ -40,7 +40,7 @@ class Query:
         raw: bytes = scope.get("query_string", b"")
         if len(raw) > _LONGEST_QUERY:
             raise BadRequest(f"a query has {_LONGEST_QUERY} bytes at most")
-        return cls(parse_qs(raw.decode("latin-1")))
+        return cls(parse_qs(raw.decode("latin-1"), keep_blank_values=True))
 
     def all(self, name: str) -> list[str]:
         """Every value given under a name."""
@@ -60,6 +60,32 @@ class Query:
         if not 0 <= number <= highest:
             raise BadRequest(f"{name} is a number from 0 to {highest:g}")
         return number
+
+    def flag(self, name: str, *, default: bool) -> bool:
+        """Whether something is wanted: 1 or 0.
+
+        Raises:
+            BadRequest: it is anything else.
+        """
+        given = self.values.get(name, ["1" if default else "0"])[-1]
+        if given not in ("0", "1"):
+            raise BadRequest(f"{name} is 0 or 1")
+        return given == "1"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked for, and the two ends of the answer."""
+
+    scope: Scope
+    query: Query
+    receive: Receive
+    send: Send
+
+    @property
+    def head_only(self) -> bool:
+        """Whether the head of the answer is all that is wanted."""
+        return bool(self.scope["method"] == "HEAD")
 
 
 async def answer(

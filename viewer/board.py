@@ -15,12 +15,16 @@ from datetime import UTC, datetime
 from typing import Literal, NamedTuple
 
 from viewer.pictures import Picture
+from viewer.shadows import shadows_after
 
 _RATE_WINDOW_S = 3.0
 _RATE_FRAMES = 240
+_SHORTEST_S = 0.25
 # A person in two pictures at once stays with one camera instead of flickering between them.
 _STAY_S = 1.0
 MAX_CHANNELS = 4_096
+# More names than that nobody reads beside the pictures; the page of people has them all.
+_LISTED_PEOPLE = 200
 
 
 class Key(NamedTuple):
@@ -121,6 +125,10 @@ class Board:
             channel = self._channels.get(camera)
             if picture.late or not self._may_show(channel, picture):
                 return []
+            if channel is not None:
+                picture.shadows = shadows_after(
+                    channel.picture, picture.captured_at, picture.size, picture.marks
+                )
             changed = [camera]
             self._put(camera, picture, now_s, now)
             for mark in picture.marks:
@@ -191,10 +199,26 @@ class Board:
             return [self._camera_state(key.name, self._channels[key], now_s) for key in keys]
 
     def people(self) -> list[PersonState]:
-        """Everyone enrolled or seen, by name."""
+        """Who is here, was seen or is enrolled, by name; of many, those seen last."""
         with self._lock:
-            states = [self._person_state(slug, name) for slug, name in self._names.items()]
+            seen = sorted(
+                (key for key in self._channels if key.kind == "person"),
+                key=lambda key: self._channels[key].seen_s,
+                reverse=True,
+            )
+            slugs = dict.fromkeys(key.name for key in seen[:_LISTED_PEOPLE])
+            for slug in self._names:
+                if len(slugs) >= _LISTED_PEOPLE:
+                    break
+                slugs[slug] = None
+            states = [self._person_state(slug, self._names[slug]) for slug in slugs]
         return sorted(states, key=lambda person: (person.name.casefold(), person.slug))
+
+    def person(self, slug: str) -> PersonState | None:
+        """One person; None for somebody neither enrolled nor seen."""
+        with self._lock:
+            name = self._names.get(slug)
+            return None if name is None else self._person_state(slug, name)
 
     def _may_show(self, channel: _Channel | None, picture: Picture) -> bool:
         # After a silence anything goes: a replay of last week is a new start, not a step back.
@@ -266,6 +290,7 @@ class Board:
 def rate(arrivals_s: Collection[float], now_s: float) -> float:
     """Frames per second over the last seconds; 0 for a single frame."""
     recent = [at for at in arrivals_s if now_s - at <= _RATE_WINDOW_S]
-    if len(recent) < 2 or recent[-1] == recent[0]:
+    if len(recent) < 2:
         return 0.0
-    return (len(recent) - 1) / (recent[-1] - recent[0])
+    # A camera's first frames may come all at once, after a wait elsewhere.
+    return (len(recent) - 1) / max(_SHORTEST_S, recent[-1] - recent[0])

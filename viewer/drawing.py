@@ -64,7 +64,13 @@ def colour_of(person: str) -> Colour:
 
 
 def draw_marks(
-    image: Image, marks: Sequence[Mark], frame_size: tuple[int, int], lettering: Lettering
+    image: Image,
+    marks: Sequence[Mark],
+    frame_size: tuple[int, int],
+    lettering: Lettering,
+    *,
+    names: bool = True,
+    boxes: bool = True,
 ) -> None:
     """Draw boxes and names into `image`.
 
@@ -73,15 +79,17 @@ def draw_marks(
         marks: the faces, in pixels of the frame.
         frame_size: width and height of the frame, which `image` may be a smaller copy of.
         lettering: the font.
+        names: whether to write names.
+        boxes: whether to draw boxes.
     """
     height, width = image.shape[:2]
     across, down = width / frame_size[0], height / frame_size[1]
     scale = Scale.of(width, height)
-    boxes = [(_corners(mark, across, down, width, height), mark) for mark in marks]
-    for corners, mark in boxes:
+    placed = [(_corners(mark, across, down, width, height), mark) for mark in marks]
+    for corners, mark in placed if boxes else ():
         _box(image, corners, colour_of(mark.person), scale.line_px)
     # Names last: a neighbour's box never strikes one out.
-    for corners, mark in boxes:
+    for corners, mark in placed if names else ():
         _label(image, corners, mark, scale, lettering)
 
 

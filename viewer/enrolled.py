@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import threading
-import urllib.request
 from collections.abc import Callable, Sequence
 
 import structlog
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from services.lifecycle.stopping import StopSignal
 from viewer.board import Board, Key
+from viewer.identifier import Identifier, IdentifierAway, IdentifierProblem, Json
 from viewer.pictures import printable
 
 log = structlog.get_logger()
 
-People = Sequence[tuple[str, str]]
-
 _EVERY_S = 1.0
-_TIMEOUT_S = 3.0
-_MOST_BYTES = 32 * 1024 * 1024
+_AT_ONCE = 500
 
 
 class Enrolled:
@@ -30,20 +27,16 @@ class Enrolled:
 
     def __init__(
         self,
-        url: str,
-        token: str | None,
+        identifier: Identifier,
         board: Board,
         changed: Callable[[Sequence[Key]], None],
         stop: StopSignal,
     ) -> None:
-        headers = {} if token is None else {"Authorization": f"Bearer {token}"}
-        # The scheme is checked by the settings.
-        self._request = urllib.request.Request(  # noqa: S310
-            f"{url.rstrip('/')}/api/v1/people", headers=headers
-        )
+        self._identifier = identifier
         self._board = board
         self._changed = changed
         self._stop = stop
+        self._version: str | None = None
         self._answering = True
         self._thread = threading.Thread(target=self._run, name="enrolled", daemon=True)
 
@@ -54,21 +47,32 @@ class Enrolled:
     def _run(self) -> None:
         while not self._stop.stopped:
             try:
-                people = self._ask()
-            except (OSError, ValueError) as error:
+                self._look()
+            except (IdentifierAway, IdentifierProblem, ValidationError) as error:
                 if self._answering:
                     log.warning(
-                        "identifier does not answer", url=self._request.full_url, error=str(error)
+                        "the list of people cannot be had",
+                        identifier=self._identifier.url,
+                        error=str(error).splitlines()[0],
                     )
                 self._answering = False
             else:
                 self._answering = True
-                self._changed(self._board.enrol(people))
             self._stop.wait(_EVERY_S)
 
-    def _ask(self) -> People:
-        with urllib.request.urlopen(self._request, timeout=_TIMEOUT_S) as answer:  # noqa: S310
-            return people_of(answer.read(_MOST_BYTES))
+    def _look(self) -> None:
+        version = str(self._identifier.get("/health").get("gallery_version"))
+        if version == self._version:
+            return
+        people: list[tuple[str, str]] = []
+        after: str | None = None
+        while not self._stop.stopped:
+            found, after = people_of(self._identifier.get("/people", limit=_AT_ONCE, after=after))
+            people += found
+            if after is None:
+                self._changed(self._board.enrol(people))
+                self._version = version
+                return
 
 
 class _Person(BaseModel):
@@ -78,13 +82,14 @@ class _Person(BaseModel):
 
 class _Answer(BaseModel):
     people: list[_Person]
+    next: str | None = None
 
 
-def people_of(body: bytes) -> People:
-    """Read the identifier's answer: `{"people": [{"slug": …, "name": …}, …]}`.
+def people_of(document: Json) -> tuple[list[tuple[str, str]], str | None]:
+    """Read a part of the list: who is in it, as (slug, name), and where the next part begins.
 
     Raises:
-        ValueError: it is anything else.
+        ValidationError: it is anything else.
     """
-    answer = _Answer.model_validate_json(body)
-    return [(person.slug, printable(person.name)) for person in answer.people]
+    answer = _Answer.model_validate(document)
+    return [(person.slug, printable(person.name)) for person in answer.people], answer.next

@@ -1,8 +1,8 @@
 """Draws and encodes a frame when the first browser wants it, once however many do.
 
-A frame nobody looks at costs nothing. A frame without faces, in the size it came, is passed on
-as it is. Drawing runs on a few threads of its own; everything else here belongs to the event
-loop.
+A frame nobody looks at costs nothing. A frame on which there is nothing to draw, in the size it
+came, is passed on as it is. Drawing runs on a few threads of its own; everything else here
+belongs to the event loop.
 """
 
 from __future__ import annotations
@@ -13,15 +13,18 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from services.lifecycle import metrics
-from services.records.jpeg import decode_jpeg, encode_jpeg
+from services.records.jpeg import Image, decode_jpeg, encode_jpeg
+from viewer.blurring import blur_all, blur_heads
 from viewer.board import View
 from viewer.drawing import dimmed, draw_caption, draw_marks, face_crop, fitted, placeholder
 from viewer.lettering import Lettering
-from viewer.pictures import Picture, Rendering
+from viewer.pictures import Picture, Rendering, Style
 
 BOUNDARY = b"facestream"
 _WIDTHS = (160, 240, 320, 480, 640, 960, 1_280, 1_920, 2_560, 3_840)
 _FACE_PX = 96
+_PLAIN = Style()
+_AS_IT_IS = (-1, "", Style(names=False, boxes=False, blur=False))
 _EXIF_WITHIN_BYTES = 65_536
 
 
@@ -37,20 +40,28 @@ class Brush:
 
 
 class Painter:
-    """Makes renderings of views; at most one per frame, width and caption."""
+    """Makes renderings of views; at most one per frame, width, caption and style.
 
-    def __init__(self, brush: Brush, lettering: Lettering) -> None:
+    Args:
+        brush: how to draw.
+        lettering: the font.
+        blur_unknown: nobody gets a picture with the head of an unknown person, whatever they ask.
+    """
+
+    def __init__(self, brush: Brush, lettering: Lettering, *, blur_unknown: bool = False) -> None:
         self._brush = brush
         self._lettering = lettering
+        self._blur_unknown = blur_unknown
         self._pool = ThreadPoolExecutor(brush.threads, thread_name_prefix="painter")
         self._placeholders: dict[tuple[str, ...], Rendering] = {}
 
-    async def render(self, view: View, width: int = 0) -> Rendering:
+    async def render(self, view: View, width: int = 0, style: Style = _PLAIN) -> Rendering:
         """What a browser gets of a view.
 
         Args:
             view: from the board.
             width: pixels the browser has room for, rounded up to one of a few; 0 is no limit.
+            style: what it wants to see.
 
         Raises:
             RecordError: the frame cannot be decoded.
@@ -59,25 +70,29 @@ class Painter:
         if picture is None:
             return self._placeholder(view.caption)
         widest = self._widest(picture, width)
-        if not view.caption and self._as_it_is(picture, widest):
-            return await self._once(picture, (-1, ""), lambda: multipart(picture.jpeg))
+        todo = self._todo(picture, style, captioned=bool(view.caption))
+        if not view.caption and not any(todo) and not widest and self._as_it_is(picture):
+            return await self._once(picture, _AS_IT_IS, lambda: multipart(picture.jpeg))
         return await self._once(
             picture,
-            (widest, "\n".join(view.caption)),
-            lambda: self._draw(picture, widest, view.caption),
+            (widest, "\n".join(view.caption), todo),
+            lambda: self._draw(picture, widest, view.caption, todo),
         )
 
-    async def face(self, view: View) -> Rendering | None:
+    async def face(self, view: View, style: Style = _PLAIN) -> Rendering | None:
         """A small square with the face of a person's channel; None when it shows no such face.
 
         Raises:
             RecordError: the frame cannot be decoded.
         """
-        picture = view.picture
-        if picture is None or all(mark.person != view.key.name for mark in picture.marks):
+        picture, person = view.picture, view.key.name
+        if picture is None or all(mark.person != person for mark in picture.marks):
             return None
+        blur = self._todo(picture, style, captioned=False).blur
         return await self._once(
-            picture, (-2, view.key.name), lambda: self._crop(picture, view.key.name)
+            picture,
+            (-2, person, Style(names=False, boxes=False, blur=blur)),
+            lambda: self._crop(picture, person, blur=blur),
         )
 
     def close(self) -> None:
@@ -88,17 +103,26 @@ class Painter:
         rung = next((rung for rung in _WIDTHS if rung >= width), 0) if width > 0 else 0
         return rung if 0 < rung < picture.size[0] else 0
 
-    def _as_it_is(self, picture: Picture, widest: int) -> bool:
-        # Browsers turn a JPEG by its EXIF orientation, the boxes know nothing of that.
-        return (
-            not picture.marks
-            and not widest
-            and max(picture.size) <= self._brush.max_side_px
+    def _todo(self, picture: Picture, style: Style, *, captioned: bool) -> Style:
+        """What of a style there is to do on a picture: styles that come to the same are one."""
+        drawn = bool(picture.marks) and not captioned
+        return Style(
+            names=style.names and drawn,
+            boxes=style.boxes and drawn,
+            blur=(style.blur or self._blur_unknown)
+            and (picture.crowded or bool(picture.strangers)),
+        )
+
+    def _as_it_is(self, picture: Picture) -> bool:
+        # Browsers turn a JPEG by its EXIF orientation, the boxes know nothing of that. Once found
+        # to be without, it is not searched again for everyone who watches.
+        return _AS_IT_IS in picture.renderings or (
+            max(picture.size) <= self._brush.max_side_px
             and b"Exif\0\0" not in picture.jpeg[:_EXIF_WITHIN_BYTES]
         )
 
     async def _once(
-        self, picture: Picture, kind: tuple[int, str], work: Callable[[], Rendering]
+        self, picture: Picture, kind: tuple[int, str, Style], work: Callable[[], Rendering]
     ) -> Rendering:
         rendering = picture.renderings.get(kind)
         if rendering is None:
@@ -108,29 +132,42 @@ class Painter:
         # Shielded: the first browser to ask may leave before the others have their frame.
         return await asyncio.shield(rendering)
 
-    def _draw(self, picture: Picture, widest: int, caption: tuple[str, ...]) -> Rendering:
+    def _draw(
+        self, picture: Picture, widest: int, caption: tuple[str, ...], todo: Style
+    ) -> Rendering:
         with metrics.STAGE_SECONDS.labels("draw").time():
             brush = self._brush
-            image = decode_jpeg(
-                picture.jpeg, max_bytes=brush.max_bytes, max_pixels=brush.max_pixels
-            )
-            image = fitted(image, brush.max_side_px, widest or brush.max_side_px)
+            image = fitted(self._decode(picture), brush.max_side_px, widest or brush.max_side_px)
+            if todo.blur:
+                _blur(image, picture)
             if caption:
                 image = dimmed(image)
                 draw_caption(image, caption, self._lettering)
             else:
-                draw_marks(image, picture.marks, picture.size, self._lettering)
+                draw_marks(
+                    image,
+                    picture.marks,
+                    picture.size,
+                    self._lettering,
+                    names=todo.names,
+                    boxes=todo.boxes,
+                )
             rendering = multipart(encode_jpeg(image, brush.quality))
         metrics.DRAWN.inc()
         return rendering
 
-    def _crop(self, picture: Picture, person: str) -> Rendering:
-        brush = self._brush
-        image = decode_jpeg(picture.jpeg, max_bytes=brush.max_bytes, max_pixels=brush.max_pixels)
+    def _crop(self, picture: Picture, person: str, *, blur: bool) -> Rendering:
+        image = self._decode(picture)
+        if blur:
+            _blur(image, picture)
         mark = next(mark for mark in picture.marks if mark.person == person)
         crop = face_crop(image, mark, picture.size, _FACE_PX)
         metrics.DRAWN.inc()
-        return multipart(encode_jpeg(crop, brush.quality))
+        return multipart(encode_jpeg(crop, self._brush.quality))
+
+    def _decode(self, picture: Picture) -> Image:
+        brush = self._brush
+        return decode_jpeg(picture.jpeg, max_bytes=brush.max_bytes, max_pixels=brush.max_pixels)
 
     def _placeholder(self, caption: tuple[str, ...]) -> Rendering:
         if caption not in self._placeholders:
@@ -149,6 +186,13 @@ def multipart(jpeg: bytes) -> Rendering:
     """
     head = b"Content-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n" % len(jpeg)
     return Rendering(jpeg, b"".join((head, jpeg, b"\r\n--", BOUNDARY, b"\r\n")))
+
+
+def _blur(image: Image, picture: Picture) -> None:
+    if picture.crowded:
+        blur_all(image)
+    else:
+        blur_heads(image, picture.strangers, picture.size)
 
 
 def _look_at_error(rendering: asyncio.Future[Rendering]) -> None:

@@ -7,9 +7,11 @@ import math
 import unicodedata
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from services.records.facestream_pb2 import IdentifiedFace, IdentifiedFrame
 from services.records.frames import from_ref
+from viewer.shadows import Shadow
 
 _MAX_NAME = 64
 _MAX_FACES = 512
@@ -31,6 +33,14 @@ class Mark:
     person: str
     name: str
     similarity: float
+
+
+class Style(NamedTuple):
+    """How a frame is drawn: with names, with boxes, with the heads of unknown people blurred."""
+
+    names: bool = True
+    boxes: bool = True
+    blur: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +69,10 @@ class Picture:
         marks: the faces.
         jpeg: the frame as it lies in the log.
         late: released after a later frame of its camera: not to be shown.
+        crowded: there are more faces than marks.
+        shadows: where unknown faces were a moment ago; the board knows.
         sent: whether any browser got it yet.
-        renderings: what was drawn of it, by width and caption; belongs to the painter.
+        renderings: what was drawn of it, by width, caption and style; belongs to the painter.
     """
 
     camera: str
@@ -71,10 +83,18 @@ class Picture:
     marks: tuple[Mark, ...] = field(repr=False)
     jpeg: bytes = field(repr=False)
     late: bool = False
+    crowded: bool = False
+    shadows: tuple[Shadow, ...] = field(default=(), repr=False)
     sent: bool = field(default=False, repr=False)
-    renderings: dict[tuple[int, str], asyncio.Future[Rendering]] = field(
+    renderings: dict[tuple[int, str, Style], asyncio.Future[Rendering]] = field(
         default_factory=dict, repr=False
     )
+
+    @property
+    def strangers(self) -> list[tuple[float, float, float, float]]:
+        """Boxes to blur: unknown faces, and where there were some a moment ago."""
+        unknown = [mark.box for mark in self.marks if not mark.person]
+        return unknown + [shadow.box for shadow in self.shadows]
 
     def follows(self, shown: Picture) -> bool:
         """Whether it may be shown after `shown`: time never runs backwards on a screen."""
@@ -99,6 +119,7 @@ def picture_of(identified: IdentifiedFrame, jpeg: bytes) -> Picture:
         marks=tuple(mark for face in identified.faces[:_MAX_FACES] if (mark := _mark(face))),
         jpeg=jpeg,
         late=identified.late,
+        crowded=len(identified.faces) > _MAX_FACES,
     )
 
 

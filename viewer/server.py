@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import resource
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -17,13 +18,17 @@ from services.errors import SettingsError
 from services.lifecycle.stopping import StopSignal
 from viewer.asgi import App
 from viewer.board import Board
+from viewer.certificate import Certificate
 from viewer.live import Live
+from viewer.wire import WireProtocol
 
 log = structlog.get_logger()
 
-# Frames that wait in the kernel are old when a slow browser gets them; and 400 browsers times
-# the megabytes it would take by itself are a lot of memory.
-_SEND_BUFFER_BYTES = 262_144
+# 400 slow browsers times the megabytes the kernel would take for each are a lot of memory.
+_SEND_BUFFER_BYTES = 524_288
+# Frames that wait in the kernel are old when a slow browser gets them. This is what may wait to
+# be sent, besides what is on its way.
+_UNSENT_BYTES = 65_536
 _BACKLOG = 512
 _TICK_S = 0.1
 _STREAMS_END_WITHIN_S = 2
@@ -52,6 +57,7 @@ def listen(host: str, port: int) -> socket.socket:
         ) from None
     server.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
     server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT_BYTES)
     return server
 
 
@@ -61,6 +67,7 @@ async def serve(
     live: Live,
     stop: StopSignal,
     started: Callable[[], None] = lambda: None,
+    certificate: Certificate | None = None,
 ) -> None:
     """Serve until `stop`; streams end then, browsers that take nothing are cut off.
 
@@ -70,9 +77,12 @@ async def serve(
         live: its audience, told of silence and of the end.
         stop: when to end.
         started: called once the page can be reached.
+        certificate: to serve https with.
     """
+    _allow_files()
     config = uvicorn.Config(
         app,
+        http=WireProtocol,
         log_config=None,
         access_log=False,
         lifespan="off",
@@ -80,6 +90,8 @@ async def serve(
         date_header=False,
         timeout_graceful_shutdown=_STREAMS_END_WITHIN_S,
         proxy_headers=False,
+        ssl_certfile=None if certificate is None else str(certificate.chain),
+        ssl_keyfile=None if certificate is None else str(certificate.key),
     )
     server = _Server(config)
     _quieten()
@@ -118,6 +130,13 @@ async def _once_stopped(stop: StopSignal) -> None:
 
     threading.Thread(target=wait, name="stopping", daemon=True).start()
     await stopped.wait()
+
+
+def _allow_files() -> None:
+    """Raise the limit of open files as far as it goes: a stream takes two."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _quieten() -> None:

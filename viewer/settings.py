@@ -9,11 +9,14 @@ from pydantic import Field, SecretStr, model_validator
 
 from services.kafka.settings import KafkaSettings
 from services.settings import CommaSeparated
+from viewer.access.binding import is_loopback
+from viewer.access.settings import AccessSettings
+from viewer.certificate import Certificate, check_certificate
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
-class ViewerSettings(KafkaSettings):
+class ViewerSettings(KafkaSettings, AccessSettings):
     """Settings of `facestream viewer`."""
 
     service_name: ClassVar[str] = "viewer"
@@ -24,9 +27,16 @@ class ViewerSettings(KafkaSettings):
     viewer_host: str = Field(
         "127.0.0.1",
         min_length=1,
-        description="Address to listen on. Whoever reaches it sees every camera.",
+        description="Address to listen on. Without a login it is this machine's alone, whatever "
+        "is asked for.",
     )
     viewer_port: int = Field(5010, ge=0, le=65535, description="Port; 0 takes any free one.")
+    viewer_tls_cert: Path | None = Field(
+        None,
+        description="Certificate chain (PEM) to serve https with, together with `VIEWER_TLS_KEY`: "
+        "browsers let a page use their camera on https and on localhost alone.",
+    )
+    viewer_tls_key: Path | None = Field(None, description="Private key (PEM) of the certificate.")
     allowed_hosts: CommaSeparated = Field(
         (),
         description="Host names a browser may ask for, `a,b`; unset, a loopback address answers "
@@ -45,6 +55,25 @@ class ViewerSettings(KafkaSettings):
     )
     identifier_token: SecretStr | None = Field(
         None, description="Token for that API, where it asks for one."
+    )
+    ingest_url: str | None = Field(
+        None,
+        pattern=r"^https?://[^\s@]+$",
+        description="Address of the producer that takes pictures by HTTP (its INGEST_PORT), for "
+        "browsers that are cameras; unset, there are none.",
+    )
+    ingest_token: SecretStr | None = Field(
+        None, description="Token for that producer, where it asks for one (its INGEST_TOKEN)."
+    )
+    worker_group: str = Field(
+        "facestream-worker",
+        min_length=1,
+        description="Consumer group of the workers, whose lag the system page shows.",
+    )
+    identifier_group: str = Field(
+        "facestream-identifier",
+        min_length=1,
+        description="Consumer group of the identifiers, whose lag the system page shows.",
     )
     stale_after_s: float = Field(
         2.0,
@@ -69,6 +98,11 @@ class ViewerSettings(KafkaSettings):
         2_000, ge=1, le=100_000, description="Most streams open at once; more are answered 503."
     )
     draw_threads: int = Field(2, ge=1, le=64, description="Threads that draw and encode frames.")
+    blur_unknown: bool = Field(
+        False,
+        description="Show the heads of unknown people blurred only, in every picture, whatever "
+        "a browser asks for.",
+    )
     label_font: Path | None = Field(
         None,
         description="TrueType font for names in scripts that the built-in one lacks (it has "
@@ -76,10 +110,28 @@ class ViewerSettings(KafkaSettings):
     )
 
     @model_validator(mode="after")
+    def _users_are_kept_somewhere(self) -> Self:
+        if self.viewer_users and self.identifier_url is None:
+            raise ValueError("VIEWER_USERS=true: IDENTIFIER_URL has to say who keeps the users")
+        return self
+
+    @model_validator(mode="after")
     def _font_is_there(self) -> Self:
         if self.label_font is not None and not self.label_font.is_file():
             raise ValueError(f"LABEL_FONT={self.label_font}: no such file")
         return self
+
+    @model_validator(mode="after")
+    def _certificate_is_whole(self) -> Self:
+        check_certificate(self.viewer_tls_cert, self.viewer_tls_key)
+        return self
+
+    @property
+    def certificate(self) -> Certificate | None:
+        """What to serve https with; None for http."""
+        if self.viewer_tls_cert is None or self.viewer_tls_key is None:
+            return None
+        return Certificate(self.viewer_tls_cert, self.viewer_tls_key)
 
     @property
     def shown_topics(self) -> tuple[str, ...]:
@@ -89,7 +141,7 @@ class ViewerSettings(KafkaSettings):
     @property
     def loopback_only(self) -> bool:
         """Whether only this machine can reach the page."""
-        return self.viewer_host in _LOOPBACK or self.viewer_host.startswith("127.")
+        return is_loopback(self.viewer_host) or not self.has_login
 
     @property
     def host_names(self) -> frozenset[str] | None:

@@ -55,6 +55,11 @@ class StateReader:
     health: Health
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
+    def person(self, slug: str) -> PersonJson | None:
+        """One person, in the list or not."""
+        found = self.board.person(slug)
+        return None if found is None else _person(found)
+
     def read(self) -> StateJson:
         """The state now."""
         return {

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from asyncio import timeout
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from urllib.parse import quote
 
 import structlog
@@ -16,6 +16,7 @@ from viewer.asgi import (
     BadRequest,
     Query,
     Receive,
+    Request,
     Scope,
     Send,
     answer,
@@ -27,21 +28,23 @@ from viewer.board import Key, View
 from viewer.feed import observe_first_sight
 from viewer.live import Live
 from viewer.painter import BOUNDARY, Painter
-from viewer.pictures import Rendering
+from viewer.pictures import Rendering, Style
 from viewer.state import StateReader
+from viewer.wire import open_sink
 
 log = structlog.get_logger()
 
 _NAME = r"(?P<name>[A-Za-z0-9_.-]{1,128})"
 _MULTIPART = f"multipart/x-mixed-replace; boundary={BOUNDARY.decode()}"
+_OPENING = b"--" + BOUNDARY + b"\r\n"
 _MANY = "application/x-facestream-live"
 _MAX_FPS = 240
 _MAX_WIDTH_PX = 16_384
 _MAX_CHANNELS = 64
-# A browser that takes nothing for this long has gone without saying so.
-_SEND_TIMEOUT_S = 30.0
 
-Handler = Callable[[str, Query, Receive, Send], Awaitable[None]]
+Handler = Callable[[str, Request], Awaitable[None]]
+Packing = Callable[[View, Rendering], tuple[bytes, ...]]
+"""The bytes by which a stream carries a frame."""
 
 
 class Streams:
@@ -53,7 +56,9 @@ class Streams:
     - `/live?camera=…&person=…`: several channels on one connection; browsers open six at most
     - `/api/state.json`
 
-    `?w=` is the width in pixels there is room for, `?fps=` the most frames per second.
+    `?w=` is the width in pixels there is room for, `?fps=` the most frames per second;
+    `?names=0` and `?boxes=0` leave those out, `?blur=1` blurs the heads of unknown people. A
+    visitor whose token demands that (`scope["visitor"].blur`) gets nothing else.
     """
 
     def __init__(
@@ -92,110 +97,99 @@ class Streams:
             return
         handler, name = found
         try:
-            await handler(name, Query.of(scope), receive, send)
+            await handler(name, Request(scope, Query.of(scope), receive, send))
         except BadRequest as error:
             await answer(send, 400, f"{error}\n".encode())
 
-    async def _camera_stream(self, name: str, query: Query, receive: Receive, send: Send) -> None:
-        await self._stream(Key("camera", name), query, receive, send)
+    async def _camera_stream(self, name: str, request: Request) -> None:
+        await self._stream(Key("camera", name), request)
 
-    async def _person_stream(self, name: str, query: Query, receive: Receive, send: Send) -> None:
-        await self._stream(Key("person", name), query, receive, send)
+    async def _person_stream(self, name: str, request: Request) -> None:
+        await self._stream(Key("person", name), request)
 
-    async def _camera_snapshot(self, name: str, query: Query, _: Receive, send: Send) -> None:
-        await self._snapshot(Key("camera", name), query, send)
+    async def _camera_snapshot(self, name: str, request: Request) -> None:
+        await self._snapshot(Key("camera", name), request)
 
-    async def _person_snapshot(self, name: str, query: Query, _: Receive, send: Send) -> None:
-        await self._snapshot(Key("person", name), query, send)
+    async def _person_snapshot(self, name: str, request: Request) -> None:
+        await self._snapshot(Key("person", name), request)
 
-    async def _stream(self, key: Key, query: Query, receive: Receive, send: Send) -> None:
-        fps, width = self._pace(query), _width(query)
+    async def _stream(self, key: Key, request: Request) -> None:
         if self._live.board.view(key) is None:
-            await answer(send, 404, f"no {key.kind} {key.name}\n".encode())
+            await answer(request.send, 404, f"no {key.kind} {key.name}\n".encode())
             return
-        if await self._full(send):
-            return
+        await self._moving([key], request, _MULTIPART, _as_part, _OPENING)
 
-        async def work() -> None:
-            await start(send, 200, _MULTIPART, [])
-            await _body(send, b"--" + BOUNDARY + b"\r\n")
-            with self._live.watching([key]) as watch:
-                async for view in watch.views(fps):
-                    if (rendering := await self._render(view, width)) is not None:
-                        await _body(send, rendering.part)
-                        _seen(view)
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
-
-        await until_gone(receive, work())
-
-    async def _many(self, _: str, query: Query, receive: Receive, send: Send) -> None:
+    async def _many(self, _: str, request: Request) -> None:
         """Several channels: per frame one line of JSON, then as many bytes of JPEG as it says."""
-        fps, width = self._pace(query), _width(query)
-        keys = [Key("camera", name) for name in query.all("camera")]
-        keys += [Key("person", name) for name in query.all("person")]
+        keys = [Key("camera", name) for name in request.query.all("camera")]
+        keys += [Key("person", name) for name in request.query.all("person")]
         if not 1 <= len(keys) <= _MAX_CHANNELS:
             raise BadRequest(f"name 1 to {_MAX_CHANNELS} channels: ?camera=hall&person=sam")
-        if await self._full(send):
+        await self._moving(keys, request, _MANY, _with_line)
+
+    async def _moving(
+        self, keys: list[Key], request: Request, kind: str, pack: Packing, opening: bytes = b""
+    ) -> None:
+        fps, width, style = self._pace(request.query), _width(request.query), _style(request)
+        send = request.send
+        if self._live.streams >= self._most or self._live.closed():
+            later = [(b"retry-after", b"5")]
+            await answer(send, 503, b"too many streams are open\n", headers=later)
             return
 
         async def work() -> None:
-            await start(send, 200, _MANY, [])
-            with self._live.watching(keys) as watch:
-                async for view in watch.views(fps):
-                    if (rendering := await self._render(view, width)) is None:
-                        continue
-                    head = {**view.key._asdict(), "live": not view.caption}
-                    head["bytes"] = len(rendering.jpeg)
-                    await _body(send, json.dumps(head).encode() + b"\n")
-                    await _body(send, rendering.jpeg)
-                    _seen(view)
+            await start(send, 200, kind, [])
+            if not request.head_only:
+                with self._live.watching(keys) as watch:
+                    async with open_sink(request.scope, send) as sink:
+                        await sink.write(opening)
+                        async for view in watch.views(fps):
+                            if (rendering := await self._render(view, width, style)) is not None:
+                                await sink.write(*pack(view, rendering))
+                                _seen(view)
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
-        await until_gone(receive, work())
+        with suppress(ConnectionError):
+            await until_gone(request.receive, work())
 
-    async def _snapshot(self, key: Key, query: Query, send: Send) -> None:
-        width = _width(query)
+    async def _snapshot(self, key: Key, request: Request) -> None:
+        width, style = _width(request.query), _style(request)
         view = self._live.board.view(key)
         if view is None:
-            await answer(send, 404, f"no {key.kind} {key.name}\n".encode())
+            await answer(request.send, 404, f"no {key.kind} {key.name}\n".encode())
             return
-        rendering = await self._render(view, width)
+        rendering = await self._render(view, width, style)
         if rendering is None:
-            await answer(send, 502, b"the newest frame cannot be decoded\n")
+            await answer(request.send, 502, b"the newest frame cannot be decoded\n")
             return
         moment = view.picture.captured_at if view.picture else None
         stamp = f"-{moment:%Y%m%dT%H%M%SZ}" if moment else ""
         name = quote(f"{key.name}{stamp}.jpg")
         header = (b"content-disposition", f'inline; filename="{name}"'.encode())
-        await answer(send, 200, rendering.jpeg, "image/jpeg", [header])
+        await answer(request.send, 200, rendering.jpeg, "image/jpeg", [header])
 
-    async def _face(self, name: str, _: Query, __: Receive, send: Send) -> None:
+    async def _face(self, name: str, request: Request) -> None:
+        style = _style(request)
         view = self._live.board.view(Key("person", name))
         try:
-            rendering = None if view is None else await self._painter.face(view)
+            rendering = None if view is None else await self._painter.face(view, style)
         except RecordError:
             rendering = None
         if rendering is None:
-            await answer(send, 404, b"no picture of this person yet\n")
+            await answer(request.send, 404, b"no picture of this person yet\n")
             return
-        await answer(send, 200, rendering.jpeg, "image/jpeg")
+        await answer(request.send, 200, rendering.jpeg, "image/jpeg")
 
-    async def _answer_state(self, _: str, __: Query, ___: Receive, send: Send) -> None:
-        await answer_json(send, 200, self._state.read())
+    async def _answer_state(self, _: str, request: Request) -> None:
+        await answer_json(request.send, 200, self._state.read())
 
-    async def _render(self, view: View, width: int) -> Rendering | None:
+    async def _render(self, view: View, width: int, style: Style) -> Rendering | None:
         try:
-            return await self._painter.render(view, width)
+            return await self._painter.render(view, width, style)
         except RecordError as error:
             metrics.DROPS.labels(camera=view.key.name, reason="undrawable").inc()
             log.warning("frame cannot be drawn", channel=view.key.name, reason=error.reason)
             return None
-
-    async def _full(self, send: Send) -> bool:
-        if self._live.streams < self._most and not self._live.closed():
-            return False
-        await answer(send, 503, b"too many streams are open\n", headers=[(b"retry-after", b"5")])
-        return True
 
     def _pace(self, query: Query) -> float:
         asked = query.number("fps", _MAX_FPS)
@@ -207,11 +201,26 @@ def _width(query: Query) -> int:
     return round(query.number("w", _MAX_WIDTH_PX))
 
 
+def _style(request: Request) -> Style:
+    query = request.query
+    blur = query.flag("blur", default=False)
+    demanded: bool = getattr(request.scope.get("visitor"), "blur", False)
+    return Style(
+        names=query.flag("names", default=True),
+        boxes=query.flag("boxes", default=True),
+        blur=blur or demanded,
+    )
+
+
+def _as_part(_: View, rendering: Rendering) -> tuple[bytes, ...]:
+    return (rendering.part,)
+
+
+def _with_line(view: View, rendering: Rendering) -> tuple[bytes, ...]:
+    head = {**view.key._asdict(), "live": not view.caption, "bytes": len(rendering.jpeg)}
+    return json.dumps(head).encode() + b"\n", rendering.jpeg
+
+
 def _seen(view: View) -> None:
     if view.picture is not None and not view.caption:
         observe_first_sight(view.picture)
-
-
-async def _body(send: Send, chunk: bytes) -> None:
-    async with timeout(_SEND_TIMEOUT_S):
-        await send({"type": "http.response.body", "body": chunk, "more_body": True})

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import structlog
 from a2wsgi import WSGIMiddleware
 from flask import Flask
 
+from viewer.access.gate import Gate
 from viewer.asgi import App, Event, Headers, Receive, Scope, Send, answer
+from viewer.events import Events
+from viewer.push import Push, camera_of, csrf_ok
 from viewer.streams import Streams
 
 log = structlog.get_logger()
@@ -24,27 +28,45 @@ _HEADERS: Headers = [
         b"frame-ancestors 'none'",
     ),
     (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
+    (b"referrer-policy", b"same-origin"),
     (b"x-frame-options", b"DENY"),
     (b"cross-origin-opener-policy", b"same-origin"),
-    (b"permissions-policy", b"camera=(), microphone=(), geolocation=()"),
+    (b"permissions-policy", b"camera=(self), microphone=(), geolocation=()"),
 ]
 
 
+@dataclass(frozen=True, slots=True)
+class Rooms:
+    """What answers.
+
+    Attributes:
+        gate: who is let in.
+        streams: the moving part.
+        events: who comes and goes.
+        push: browsers that are cameras.
+        pages: the rest.
+    """
+
+    gate: Gate
+    streams: Streams
+    events: Events
+    push: Push
+    pages: Flask
+
+
 class Site:
-    """Checks the host and the method, adds security headers, and hands on.
+    """Checks the host, has the gate find out who asks, adds security headers, and hands on.
 
     Args:
-        streams: the moving part.
-        pages: the rest.
+        rooms: what answers.
         host_names: names a request may be for, lower case; None for any. Without the check a
             site elsewhere could let its own name point here and read the cameras (DNS rebinding).
     """
 
-    def __init__(self, streams: Streams, pages: Flask, host_names: frozenset[str] | None) -> None:
-        self._streams = streams
+    def __init__(self, rooms: Rooms, host_names: frozenset[str] | None) -> None:
+        self._rooms = rooms
         # a2wsgi types the WSGI and ASGI callables more narrowly than either standard.
-        self._pages: App = WSGIMiddleware(pages, workers=_PAGE_THREADS)  # type: ignore[arg-type, assignment]
+        self._pages: App = WSGIMiddleware(rooms.pages, workers=_PAGE_THREADS)  # type: ignore[arg-type, assignment]
         self._host_names = host_names
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -52,15 +74,32 @@ class Site:
         if scope["type"] != "http":
             raise NotImplementedError(f"no {scope['type']} here")
         send = _with_headers(send, shared=scope["path"].startswith(_SHARED))
-        if not self._host_allowed(scope):
+        if self._host_allowed(scope):
+            await self._rooms.gate.serve(self._answer, scope, receive, send)
+        else:
             await answer(send, 421, b"this host name is not served here: see ALLOWED_HOSTS\n")
-        elif self._streams.find(scope["path"]) is None:
+
+    async def close(self) -> None:
+        """End what it has open elsewhere."""
+        self._rooms.gate.close()
+        await self._rooms.push.close()
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        rooms = self._rooms
+        if scope["path"] == "/events":
+            await rooms.events(scope, receive, send)
+        elif camera_of(scope["path"]) is not None:
+            if csrf_ok(scope, scope["visitor"]):
+                await rooms.push(scope, receive, send)
+            else:
+                await answer(send, 403, b"this page is out of date: reload it\n")
+        elif rooms.streams.find(scope["path"]) is None:
             await self._pages(scope, receive, send)
-        elif scope["method"] != "GET":
-            await answer(send, 405, b"GET only\n", headers=[(b"allow", b"GET")])
+        elif scope["method"] not in ("GET", "HEAD"):
+            await answer(send, 405, b"GET only\n", headers=[(b"allow", b"GET, HEAD")])
         else:
             try:
-                await self._streams(scope, receive, send)
+                await rooms.streams(scope, receive, send)
             except TimeoutError:
                 log.info("a browser took nothing for a while and was let go", path=scope["path"])
 

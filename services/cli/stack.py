@@ -78,6 +78,7 @@ class Stack:
         self._stop = stop
         self._children: list[Child] = []
         self._producer: Child | None = None
+        self._cameras: Child | None = None
         self._started_s = 0.0
         self.page = ""
 
@@ -132,6 +133,7 @@ class Stack:
     def _start_services(self, folder: Path, broker: Broker | None) -> None:
         settings = self._settings
         viewer_port, api_port = _port("VIEWER_PORT", 5010), _port("API_PORT", 5011)
+        ingest_port = _port("INGEST_PORT", 5012)
         common = {
             "KAFKA_BOOTSTRAP_SERVERS": settings.kafka_bootstrap_servers,
             "KAFKA_GROUP_PROTOCOL": settings.kafka_group_protocol,
@@ -139,7 +141,13 @@ class Stack:
             "VIEWER_PORT": str(viewer_port),
             "API_PORT": str(api_port),
             "IDENTIFIER_URL": f"http://127.0.0.1:{api_port}",
+            "INGEST_URL": f"http://127.0.0.1:{ingest_port}",
+            # Of the one producer that takes cameras added on the page, see below.
+            "INGEST_PORT": "0",
+            "RUNTIME_CAMERAS": "false",
         }
+        if "API_TOKEN" in os.environ:
+            common["IDENTIFIER_TOKEN"] = os.environ["API_TOKEN"]
         if broker is not None:
             common |= broker.environment
         if settings.people_dir is not None:
@@ -154,17 +162,23 @@ class Stack:
             Child("identifier", "identifier", common | {"GROUP_ID": IDENTIFIER_GROUP}, True, folder)
         )
         self._children.append(Child("viewer", "viewer", common, True, folder))
+        on_page = {"SOURCES": "", "SOURCE": "", "RUNTIME_CAMERAS": "true"}
+        on_page["INGEST_PORT"] = str(ingest_port)
+        self._cameras = Child("cameras", "producer", common | on_page, True, folder)
+        self._children.append(self._cameras)
         for child in self._children:
             child.start()
         self._until_ready()
-        self.page = f"http://127.0.0.1:{viewer_port}/"
+        scheme = "https" if os.environ.get("VIEWER_TLS_CERT") else "http"
+        self.page = f"{scheme}://127.0.0.1:{viewer_port}/"
         screen.console.print(
             f"page   {self.page}\nAPI    http://127.0.0.1:{api_port}/api/v1/people"
         )
         if self._on_page is not None:
             self._on_page(self.page)
         if settings.sources:
-            env = common | {"SOURCES": ",".join(s.replace(",", "%2C") for s in settings.sources)}
+            env = common | {"REPORT_CAMERAS": "true"}
+            env |= {"SOURCES": ",".join(s.replace(",", "%2C") for s in settings.sources)}
             if broker is not None and broker.kind == "memory":
                 env |= self._memory_backlog()
             self._producer = Child("producer", "producer", env, False, folder)
@@ -233,9 +247,11 @@ class Stack:
                 screen.console.print(f"{words}; started again")
 
     def _wind_down(self, watcher: Watcher) -> None:
-        """End the producer, let what is under way be finished, end the others."""
-        if self._producer is not None:
-            end_all([self._producer])
+        """End the producers, let what is under way be finished, end the others."""
+        sources = [child for child in (self._producer, self._cameras) if child is not None]
+        end_all(sources)
+        # Nothing starts these again from here on.
+        self._children = [child for child in self._children if child not in sources]
         complete = self._settings.exit_when_done and not self._stop.stopped
         patience_s = _STALLED_AFTER_S if complete else _FINISH_WITHIN_S
         groups = self._groups()

@@ -24,7 +24,7 @@ __all__ = [
 SCREENSHOTS = ROOT / "build" / "screenshots"
 DESKTOP = (1_440, 900)
 PHONE = (390, 844)
-_ARGUMENTS = [
+BROWSER_ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
     "--disable-background-networking",
@@ -40,7 +40,7 @@ def chromium() -> Iterator[Browser]:
     path = shutil.which("chromium")
     require_or_skip(path is not None, "no Chromium: apt-get install chromium")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=_ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=path, args=BROWSER_ARGUMENTS)
         yield browser
         browser.close()
 

@@ -36,7 +36,8 @@ class RunningViewer:
 
     def __init__(self, env: dict[str, str]) -> None:
         port, status_port = free_port(), free_port()
-        self.env = env | {"VIEWER_PORT": str(port), "METRICS_PORT": str(status_port)}
+        own = {"VIEWER_PORT": str(port), "METRICS_PORT": str(status_port)}
+        self.env = {"VIEWER_SECRET": "a secret of the tests"} | env | own
         self.url = f"http://127.0.0.1:{port}"
         self._status = f"http://127.0.0.1:{status_port}"
         self.process = subprocess.Popen(

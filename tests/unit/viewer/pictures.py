@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import cache
 
 import numpy as np
 
@@ -15,6 +16,13 @@ SIZE = (320, 180)
 
 def grey(width: int = SIZE[0], height: int = SIZE[1], level: int = 90) -> Image:
     return np.full((height, width, 3), level, np.uint8)
+
+
+@cache
+def noise(number: int = 1) -> bytes:
+    """A JPEG of about 50 kB in which everything shows that is done to it; one per number."""
+    pixels = np.random.default_rng(number).integers(0, 255, (SIZE[1], SIZE[0], 3), dtype=np.uint8)
+    return encode_jpeg(pixels, 80)
 
 
 def mark(person: str = "", name: str = "", x: float = 100, y: float = 60) -> Mark:

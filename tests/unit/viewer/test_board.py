@@ -177,3 +177,16 @@ def test_frames_per_second_and_delay_follow_the_frames() -> None:
 def test_a_single_frame_has_no_rate() -> None:
     assert rate([5.0], 5.0) == 0.0
     assert rate([], 5.0) == 0.0
+
+
+def test_of_many_people_those_seen_last_are_listed_and_everyone_is_found() -> None:
+    here = board(Clock())
+    here.enrol([(f"p{number:05}", f"Person {number:05}") for number in range(1_000)])
+    here.show(picture(1, "hall", mark("p00900", "Person 00900")))
+    listed = here.people()
+    assert len(listed) == 200
+    assert "p00900" in {person.slug for person in listed}
+    last = here.person("p00999")
+    assert last is not None
+    assert last.name == "Person 00999"
+    assert here.person("nobody") is None

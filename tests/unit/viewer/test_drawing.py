@@ -45,6 +45,20 @@ def test_the_name_is_written_and_makes_the_picture_another() -> None:
     assert (one != other).any()
 
 
+def test_names_and_boxes_are_drawn_each_by_itself() -> None:
+    nothing, names, boxes = grey(640, 360), grey(640, 360), grey(640, 360)
+    marks = [mark("sam", "Sam")]
+    draw_marks(nothing, marks, (640, 360), LETTERING, names=False, boxes=False)
+    draw_marks(names, marks, (640, 360), LETTERING, boxes=False)
+    draw_marks(boxes, marks, (640, 360), LETTERING, names=False)
+    assert (nothing == grey(640, 360)).all()
+    # The middle of the face's left edge, and the label above its upper one.
+    assert has(boxes[90:95, 98:102], colour_of("sam"))
+    assert not has(names[90:95, 98:102], colour_of("sam"))
+    assert has(names[45:55, 100:140], colour_of("sam"))
+    assert not has(boxes[40:50, 100:140], colour_of("sam"))
+
+
 def test_a_name_that_cannot_be_drawn_gives_way_to_the_slug() -> None:
     assert (drawn([mark("narendra", "नरेन्द्र")]) == drawn([mark("narendra", "narendra")])).all()
 

@@ -3,16 +3,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
+import numpy as np
 import pytest
 
 from services.errors import RecordError
 from services.lifecycle import metrics
 from services.records.jpeg import Image, decode_jpeg, jpeg_size
-from tests.unit.viewer.pictures import mark, picture
+from tests.unit.viewer.pictures import mark, noise, picture
 from viewer.board import Key, View
 from viewer.lettering import Lettering
 from viewer.painter import BOUNDARY, Brush, Painter
-from viewer.pictures import Picture
+from viewer.pictures import Mark, Picture, Style
 
 LIMIT = 10_000_000
 
@@ -21,11 +22,14 @@ def view(shown: Picture | None, *caption: str) -> View:
     return View(Key("camera", "hall"), shown, caption, 1)
 
 
-def with_painter(scene: Callable[[Painter], Awaitable[None]]) -> float:
+def with_painter(
+    scene: Callable[[Painter], Awaitable[None]], *, blur_unknown: bool = False
+) -> float:
     """Runs a scene; returns how many frames were drawn in it."""
 
     async def run() -> None:
-        painter = Painter(Brush(80, 1_920, LIMIT, LIMIT), Lettering())
+        brush = Brush(80, 1_920, LIMIT, LIMIT)
+        painter = Painter(brush, Lettering(), blur_unknown=blur_unknown)
         await scene(painter)
         painter.close()
 
@@ -129,6 +133,107 @@ def test_a_face_is_cut_out_of_the_newest_frame() -> None:
         assert await painter.face(View(Key("person", "kim"), shown.picture, (), 1)) is None
 
     assert with_painter(scene) == 1
+
+
+def noisy(*marks: Mark, crowded: bool = False) -> Picture:
+    """A picture in which a blur shows."""
+    shown = picture(1, "hall", *marks, jpeg=noise())
+    shown.crowded = crowded
+    return shown
+
+
+def is_blurred(jpeg: bytes, mark: Mark) -> bool:
+    x, y, w, h = (round(number) for number in mark.box)
+    inside = decode(jpeg)[y + h // 3 : y + h * 2 // 3, x + w // 3 : x + w * 2 // 3]
+    return bool(np.abs(np.diff(inside.astype(int), axis=1)).mean() < 5)
+
+
+SAM, STRANGER, SEVENTH = mark("sam", "Sam", 20), mark(x=120), mark("", "Unknown 7", 220)
+BARE = Style(names=False, boxes=False)
+
+
+def test_names_and_boxes_can_be_left_out_each_by_itself() -> None:
+    async def scene(painter: Painter) -> None:
+        shown = view(noisy(SAM))
+        styles = [Style(names, boxes) for names in (True, False) for boxes in (True, False)]
+        jpegs = [(await painter.render(shown, 0, style)).jpeg for style in styles]
+        assert len(set(jpegs)) == 4
+        assert jpegs[-1] == noisy(SAM).jpeg
+
+    assert with_painter(scene) == 3
+
+
+def test_unknown_heads_are_blurred_with_a_number_or_without_and_known_ones_are_not() -> None:
+    async def scene(painter: Painter) -> None:
+        shown = view(noisy(SAM, STRANGER, SEVENTH))
+        jpeg = (await painter.render(shown, 0, BARE._replace(blur=True))).jpeg
+        assert is_blurred(jpeg, STRANGER)
+        assert is_blurred(jpeg, SEVENTH)
+        assert not is_blurred(jpeg, SAM)
+        clear = (await painter.render(shown, 0, BARE)).jpeg
+        assert not is_blurred(clear, STRANGER)
+
+    assert with_painter(scene) == 1
+
+
+def test_under_the_policy_no_style_and_no_size_shows_an_unknown_head() -> None:
+    async def scene(painter: Painter) -> None:
+        picture = noisy(SAM, STRANGER)
+        for names in (True, False):
+            for boxes in (True, False):
+                style = Style(names, boxes, blur=False)
+                jpeg = (await painter.render(view(picture), 0, style)).jpeg
+                assert is_blurred(jpeg, STRANGER)
+        small = decode((await painter.render(view(picture), 160, BARE)).jpeg)
+        assert np.abs(np.diff(small[35:55, 65:80].astype(int), axis=1)).mean() < 5
+        stale = (await painter.render(view(picture, "no signal"))).jpeg
+        assert np.abs(np.diff(decode(stale)[64:70, 124:176].astype(int), axis=1)).mean() < 5
+
+    with_painter(scene, blur_unknown=True)
+
+
+def test_beside_a_known_face_a_stranger_is_blurred_in_its_small_picture_too() -> None:
+    close = Mark((30, 60, 60, 70), "", "", 0)
+
+    async def scene(painter: Painter) -> None:
+        shown = View(Key("person", "sam"), noisy(SAM, close), (), 1)
+        clear, blurred = await painter.face(shown), await painter.face(shown, Style(blur=True))
+        assert clear is not None
+        assert blurred is not None
+        rough = [
+            np.abs(np.diff(decode(face.jpeg).astype(int), axis=1)).mean()
+            for face in (clear, blurred)
+        ]
+        assert rough[1] < rough[0] / 3
+
+    with_painter(scene)
+
+
+def test_where_there_are_more_faces_than_marks_everything_is_blurred() -> None:
+    async def scene(painter: Painter) -> None:
+        shown = view(noisy(SAM, crowded=True))
+        assert is_blurred((await painter.render(shown, 0, BARE._replace(blur=True))).jpeg, SAM)
+
+    with_painter(scene)
+
+
+def test_styles_that_come_to_the_same_share_one_drawing() -> None:
+    async def scene(painter: Painter) -> None:
+        known, empty = view(noisy(SAM)), view(noisy())
+        assert await painter.render(known, 0, Style(blur=True)) is await painter.render(known)
+        for style in (Style(), BARE, Style(blur=True)):
+            assert (await painter.render(empty, 0, style)).jpeg == noisy().jpeg
+
+    assert with_painter(scene) == 1
+
+
+def test_fifty_who_watch_in_three_styles_cost_three_drawings() -> None:
+    async def scene(painter: Painter) -> None:
+        shown = view(noisy(SAM, STRANGER))
+        styles = (Style(), Style(names=False), Style(blur=True))
+        await asyncio.gather(*(painter.render(shown, 0, styles[at % 3]) for at in range(50)))
+
+    assert with_painter(scene) == 3
 
 
 def test_a_part_ends_with_the_boundary_so_that_browsers_show_it_at_once() -> None:

@@ -32,6 +32,14 @@ def test_a_stranger_is_called_by_number() -> None:
     assert [(mark.person, mark.name) for mark in marks] == [("", "Unknown 7"), ("", "")]
 
 
+def test_a_picture_with_more_faces_than_can_be_marked_says_so() -> None:
+    face = IdentifiedFace(box=Box(x=1, y=2, width=3, height=4))
+    assert not picture_of(frame(*[face] * 512), b"").crowded
+    crowd = picture_of(frame(*[face] * 513), b"")
+    assert crowd.crowded
+    assert len(crowd.marks) == 512
+
+
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -5.0, 0.0])
 def test_a_face_without_a_sensible_box_is_left_out(bad: float) -> None:
     face = IdentifiedFace(box=Box(x=1, y=2, width=bad, height=4))
