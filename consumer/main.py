@@ -16,6 +16,7 @@ from services.kafka.settlement import AtLeastOnce, ExactlyOnce, Settlement
 from services.kafka.topics import dlq_topic, ensure_topics_when_up
 from services.lifecycle.health import Health
 from services.lifecycle.service import running
+from services.lifecycle.watchdog import watched
 from services.models.analysis import FaceAnalyser
 from services.status.reporter import reporting
 
@@ -29,7 +30,12 @@ def main(argv: Sequence[str] = ()) -> int:
     settings = WorkerSettings.load(argv)
     health = Health("models", "partitions")
     name = settings.transactional_id.removeprefix("facestream-worker-")
-    with running(settings, health) as stop, reporting(settings, health, name) as status:
+    with (
+        running(settings, health) as stop,
+        reporting(settings, health, name) as status,
+        # librdkafka may not come back from a transaction when a broker dies (its issue 5456).
+        watched(health),
+    ):
         analyser = FaceAnalyser.from_settings(settings)
         health.ready("models", ok=True, detail=analyser.pack_name)
         status.tell(model_pack=analyser.pack_name, device=analyser.device)
@@ -41,7 +47,7 @@ def main(argv: Sequence[str] = ()) -> int:
         )
         consumer = make_consumer(settings, settings.group_id)
         settlement: Settlement = (
-            ExactlyOnce(producer) if exactly_once else AtLeastOnce(consumer, producer)
+            ExactlyOnce(producer, health.beat) if exactly_once else AtLeastOnce(consumer, producer)
         )
         worker = FrameWorker(
             analyser,

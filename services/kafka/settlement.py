@@ -63,10 +63,15 @@ class ExactlyOnce(Settlement):
     Of a batch that fails, a reader that is `read_committed` sees nothing, and its offsets stay.
     A second process with the same `transactional.id` fences this one. A member that its group
     has put out since it read the batch cannot commit it: the broker knows the generation.
+
+    Args:
+        producer: with a transactional id.
+        beat: called while it waits for a coordinator that is away.
     """
 
-    def __init__(self, producer: Producer) -> None:
+    def __init__(self, producer: Producer, beat: Callable[[], None] = lambda: None) -> None:
         self._producer = producer
+        self._beat = beat
         self._stop = StopSignal()
 
     def start(self, stop: StopSignal) -> None:
@@ -118,6 +123,7 @@ class ExactlyOnce(Settlement):
                 if not error.retriable() or self._stop.stopped:
                     raise
                 log.warning("waiting for the transaction coordinator", error=error.str())
+                self._beat()
                 self._stop.wait(backoff.next_s())
 
 

@@ -209,4 +209,5 @@ def test_the_gallery_says_how_far_the_pack_is(api: httpx.Client, faces: dict[str
         "total": 2,
         "matched": True,
         "reembedding": False,
+        "threshold": 0.33,
     }
