@@ -65,7 +65,8 @@ def _describe_scope(method: str, path: str, operation: dict[str, Any]) -> None:
             operation["responses"].pop(status, None)
         return
     scope = needed(method.upper(), path)
-    operation["description"] = f"{operation['description']}\n\nScope: `{scope}`."
+    told = operation.get("description", "")
+    operation["description"] = f"{told}\n\nScope: `{scope}`.".lstrip()
     operation["x-scope"] = scope
 
 

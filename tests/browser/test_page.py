@@ -172,7 +172,7 @@ def test_a_page_works_by_keyboard(
         wait_until(lambda: known(viewer, "hall"))
         page = open_page(viewer.url)
         reached = []
-        for _ in range(6):
+        for _ in range(24):
             page.keyboard.press("Tab")
             reached.append(page.evaluate("document.activeElement.getAttribute('href')"))
         assert reached[:2] == ["#main", "/"]

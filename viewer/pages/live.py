@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response, abort, jsonify, render_template, request
 
 from viewer.access.flask import needs
+from viewer.identifier import IdentifierAway
 from viewer.pages.parts import Parts
 
 
@@ -44,8 +45,11 @@ def live_pages(parts: Parts) -> Blueprint:
     @routes.get("/api/lately.json")
     @needs("read")
     def lately() -> Response:
-        """The newest sightings, for the strip beside the pictures."""
+        """The newest sightings, for the strip beside the pictures; none while nobody knows."""
         limit = min(50, max(1, request.args.get("limit", 8, int)))
-        return jsonify(parts.identifier.get("/sightings", limit=limit))
+        try:
+            return jsonify(parts.identifier.get("/sightings", limit=limit))
+        except IdentifierAway:
+            return jsonify(sightings=[])
 
     return routes

@@ -129,6 +129,8 @@ function offerPhotos() {
       camera.focus();
       await take(shots, form);
     });
+    // Chosen before this script ran, or kept by the browser over a reload.
+    if (input.files.length) input.dispatchEvent(new Event("change"));
   }
 }
 

@@ -29,6 +29,7 @@ def demo_env(tmp_path: Path) -> dict[str, str]:
     return env | {
         "VIEWER_PORT": str(free_port()),
         "API_PORT": str(free_port()),
+        "INGEST_PORT": str(free_port()),
         "TMPDIR": str(tmp_path),
         "DEVICE": "cpu",
     }

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from services.cli.children import free_port
 from services.kafka.lag import GroupLag
 from services.records.processed import parse_processed
 from tests.pipeline import (
@@ -134,6 +135,9 @@ def test_up_shows_a_file_whole_on_an_embedded_broker_and_reports_it(
         "THRESHOLD": "0.30",
         "REALTIME": "false",
         "DATA_DIR": str(tmp_path / "data"),
+        "VIEWER_PORT": str(free_port()),
+        "API_PORT": str(free_port()),
+        "INGEST_PORT": str(free_port()),
     }
     ended = subprocess.run(
         command, env=env, capture_output=True, text=True, timeout=300, check=False

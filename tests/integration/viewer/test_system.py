@@ -87,7 +87,11 @@ def test_what_a_service_says_is_on_the_page_within_seconds(broker: str, topic_pr
             health.ready("models", ok=True)
             status.tell(model_pack="buffalo_s", device="cpu")
             metrics.FRAMES_OUT.labels("system-test").inc(100)
-            now = until(seen, lambda d: any(_known(d, "frames_worker")), "frames are counted")
+            now = until(
+                seen,
+                lambda d: any(_known(d, "frames_worker")) and d["packs"],
+                "frames are counted, and what the models are is known",
+            )
             until(seen, lambda d: [i["state"] for i in d["instances"]] == ["ready"], "it is ready")
         until(seen, lambda d: [i["state"] for i in d["instances"]] == ["ended"], "it ended")
     assert now["kafka"]["answering"]
