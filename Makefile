@@ -1,21 +1,25 @@
 # Every target does its own set-up on a fresh machine.
 #   make demo ARGS="--seconds 30"    everything on this machine, on sample footage
 #   make test                        lint, types, unit, Kafka, PostgreSQL and browser tests
+#   make stack                       the containers, with a Docker engine
 #   make lint                        ruff, mypy, import-linter, generated files
 SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
-PYTEST_ARGS ?= -n 2 --dist loadfile
+PYTEST_ARGS ?= -n 3 --dist loadfile
 
-.PHONY: demo test lint gpu lock proto docs clean
+.PHONY: demo test stack lint gpu lock proto docs clean
 .DELETE_ON_ERROR:
 
 demo: .venv/runtime.stamp
 	@$(BIN)/facestream demo $(ARGS)
 
 test: .venv/dev.stamp system-packages lint
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest $(PYTEST_ARGS) --ignore=tests/stack
+
+stack: .venv/dev.stamp
+	FACESTREAM_STACK_TESTS=1 $(BIN)/python -m pytest tests/stack
 
 lint: .venv/dev.stamp
 	$(BIN)/ruff check .
@@ -23,6 +27,7 @@ lint: .venv/dev.stamp
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python scripts/generate.py --check
+	$(BIN)/python deploy/docker/locks.py --check
 
 # onnxruntime-gpu and onnxruntime share one folder: the one installed last wins.
 gpu: .venv/runtime.stamp
@@ -51,9 +56,9 @@ system-packages:
 # The locks hold for every platform (hashes, no index address).
 lock:
 	uv pip compile -q pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header \
-		--extra postgres -o requirements.lock
+		--extra postgres --extra autoscaler -o requirements.lock
 	uv pip compile -q pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header \
-		--extra postgres --extra openvino --extra dev --no-emit-package opencv-python -c requirements.lock -o requirements-dev.lock
+		--extra postgres --extra autoscaler --extra openvino --extra dev --no-emit-package opencv-python -c requirements.lock -o requirements-dev.lock
 
 proto docs: .venv/dev.stamp
 	$(BIN)/python scripts/generate.py

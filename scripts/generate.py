@@ -25,6 +25,7 @@ RECORDS = Path("services/records")
 
 def settings_classes() -> list[type[ServiceSettings]]:
     """Every service's settings class, in the order of the data path."""
+    from autoscaler.settings import AutoscalerSettings
     from consumer.settings import WorkerSettings
     from identifier.settings import IdentifierSettings
     from producer.settings import ProducerSettings
@@ -37,6 +38,7 @@ def settings_classes() -> list[type[ServiceSettings]]:
         WorkerSettings,
         IdentifierSettings,
         ViewerSettings,
+        AutoscalerSettings,
         UpSettings,
         IdentifierAddress,
     ]

@@ -17,6 +17,7 @@ _COMMANDS = {
     "worker": ("consumer.main", "one service: find and embed faces"),
     "identifier": ("identifier.main", "one service: name faces, keep the gallery, REST API"),
     "viewer": ("viewer.main", "one service: the page"),
+    "autoscaler": ("autoscaler.main", "one service: as many workers as the cameras need (Docker)"),
     "people": (
         "services.cli.people.command",
         "enrol, list, rename, merge, import, erase people; search the past",

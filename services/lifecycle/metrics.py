@@ -77,3 +77,17 @@ DELIVERIES = Counter(
     ["kind", "outcome"],
     registry=REGISTRY,
 )
+AUTOSCALER_WORKERS = Gauge(
+    "facestream_autoscaler_workers",
+    "Worker containers; state: ready (takes frames), starting, draining.",
+    ["state"],
+    registry=REGISTRY,
+)
+AUTOSCALER_WANTED = Gauge(
+    "facestream_autoscaler_wanted_workers", "Workers there should be.", registry=REGISTRY
+)
+AUTOSCALER_LAG = Gauge(
+    "facestream_autoscaler_lag_seconds",
+    "How far the workers are behind the cameras.",
+    registry=REGISTRY,
+)

@@ -296,6 +296,7 @@ def test_where_unknown_faces_are_blurred_their_pictures_are_too(
         assert "whole frames are not shown" in refused.text
         page = open_page(f"{running.url}/sightings/{ids['stranger']}")
         expect(page.get_by_text("whole frames are not shown")).to_be_visible()
+        page.close()  # before the viewer: what it still asks for would be an error
 
 
 def test_what_is_no_sighting_is_404(site: str, ids: dict[str, str]) -> None:

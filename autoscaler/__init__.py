@@ -1,0 +1,1 @@
+"""Sets the number of workers from how far they are behind."""
