@@ -10,6 +10,7 @@ const CALM_FRAMES = 40;
 const USUAL_SHARE = 0.25;
 const WAIT_MS = { first: 500, soon: 1000, longest: 5000 };
 const TAKEN_TRIES = 6;
+const RETURN_TRIES = 30;
 const RATE_WINDOW_MS = 3000;
 
 const field = (name) => byId("own-counters").querySelector(`[data-field="${name}"]`);
@@ -210,10 +211,16 @@ class Sender {
       } else {
         this.dropped += 1;
         failures += 1;
-        // After a reload the page itself was that other device, until a few seconds later.
-        if (answer.reason === "another-pusher") taken += 1;
-        else if (answer.status === 409) return answer.detail;
-        if (taken > TAKEN_TRIES) return t("cameras.own_taken", { name: this.name });
+        if (answer.status === 409) {
+          // After a reload the page itself was that other device, until a few seconds later; and
+          // the names of a producer that died, ours among them, are kept for ten.
+          const another = answer.reason === "another-pusher";
+          if (!another && !this.sent) return answer.detail;
+          taken += 1;
+          if (taken > (this.sent ? RETURN_TRIES : TAKEN_TRIES)) {
+            return another ? t("cameras.own_taken", { name: this.name }) : answer.detail;
+          }
+        }
         if ([400, 401, 403, 415, 422].includes(answer.status)) return answer.detail;
         if (answer.status === 413) this.effort.less();
         this.problem = answer.detail;
