@@ -181,8 +181,8 @@ def test_from_login_to_logout(
 
 @pytest.mark.parametrize(
     ("size", "scheme"),
-    [(DESKTOP, "light"), (PHONE, "dark")],
-    ids=["desktop-light", "phone-dark"],
+    [(DESKTOP, "light"), (DESKTOP, "dark"), (PHONE, "light"), (PHONE, "dark")],
+    ids=["desktop-light", "desktop-dark", "phone-light", "phone-dark"],
 )
 def test_every_page_is_sound(
     pipeline: Services,

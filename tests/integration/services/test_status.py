@@ -151,7 +151,12 @@ def test_with_the_broker_gone_at_most_one_report_waits(topic_prefix: str) -> Non
         producer = quiet_producer(settings, 5)
         producer.list_topics(timeout=10)
     reporter = Reporter(settings, Health())
+
+    def at_most_one() -> bool:
+        producer.poll(0)  # the word that the one before was taken back counts until it is heard
+        return len(producer) <= 1
+
     for _ in range(20):
         reporter.publish(producer)
-        assert len(producer) <= 2
+        eventually(at_most_one, 1, "at most one report waits")
     producer.purge()
