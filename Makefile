@@ -51,7 +51,7 @@ gpu: .venv/runtime.stamp
 
 .PHONY: system-packages
 system-packages:
-	@scripts/system-packages java postgresql chromium mosquitto openssl
+	@scripts/system-packages java postgresql chromium mosquitto openssl curl
 
 # The locks hold for every platform (hashes, no index address).
 lock:

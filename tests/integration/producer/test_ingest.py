@@ -23,6 +23,7 @@ from services.errors import SettingsError
 from services.kafka.topics import ensure_topics
 from services.records.frames import FrameMeta, from_message
 from services.records.jpeg import jpeg_size
+from tests.conftest import require_or_skip
 from tests.pipeline import read_all
 from tests.unit.producer.mjpeg import picture
 
@@ -129,10 +130,9 @@ def test_the_command_in_the_docs_works(open_door: Open, tmp_path: Path) -> None:
     door = open_door()
     (tmp_path / "frame.jpg").write_bytes(picture())
     curl = shutil.which("curl")
-    if curl is None:
-        pytest.skip("no curl")
+    require_or_skip(curl is not None, "no curl: apt-get install curl")
     address = f"http://127.0.0.1:{door.server.port}/push/door"
-    command = [curl, "-s", "--data-binary", f"@{tmp_path}/frame.jpg"]
+    command = ["curl", "-s", "--data-binary", f"@{tmp_path}/frame.jpg"]
     command += ["-H", "Content-Type: image/jpeg", address]
     said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=20)
     assert said.stdout == '{"seq":0}'
