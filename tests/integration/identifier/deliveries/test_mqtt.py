@@ -226,7 +226,7 @@ def test_what_an_earlier_run_retained_of_someone_removed_meanwhile_is_cleared(
     other.close()
     runner.ask_to_stop()
     runner.join()
-    assert watcher.now[STATUS] == "offline"
+    eventually(lambda: watcher.now[STATUS] == "offline", what="the last word")
     assert ALICE in watcher.now
     memory.remove("alice")
     start(mqtt(mosquitto.url, memory), owner="two")
