@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from types import TracebackType
 from typing import Protocol, Self, TypeVar
@@ -22,6 +22,7 @@ from autoscaler.load import Sample
 from autoscaler.skips import Skips
 from services.errors import BrokerUnavailable
 from services.kafka.closing import close_within
+from services.kafka.groups import GroupDescriber
 from services.kafka.settings import KafkaSettings
 from services.status.clients import quiet_admin, quiet_consumer
 
@@ -30,6 +31,7 @@ _CLOSE_S = 2.0
 _EARLIEST: OffsetSpec = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
 _LATEST: OffsetSpec = OffsetSpec.latest()  # type: ignore[no-untyped-call]
 _R = TypeVar("_R")
+_SILENT = "Kafka does not answer in time"
 _CHANGING = (ConsumerGroupState.PREPARING_REBALANCING, ConsumerGroupState.COMPLETING_REBALANCING)
 
 
@@ -68,6 +70,7 @@ class KafkaMeter:
         self._topic = topic
         self._clock = clock
         self._admin: AdminClient = quiet_admin(settings)
+        self._describer = GroupDescriber(lambda: quiet_admin(settings))
         self._asker = quiet_consumer(settings, group)  # asks for offsets, never joins
         self._skips = Skips(settings, service="worker")
 
@@ -135,10 +138,10 @@ class KafkaMeter:
 
     def _described(self) -> ConsumerGroupDescription | None:
         """The group; None where Kafka knows of none, as nobody ever joined."""
-        asked = self._admin.describe_consumer_groups([self._group], request_timeout=_TIMEOUT_S)
-        futures: dict[str, Future[ConsumerGroupDescription]] = asked
         try:
-            return _one(futures)
+            return self._describer.describe(self._group, _TIMEOUT_S)
+        except TimeoutError:
+            raise BrokerUnavailable(_SILENT) from None
         except KafkaException as error:
             if error.args[0].code() == KafkaError.GROUP_ID_NOT_FOUND:
                 return None
@@ -153,13 +156,8 @@ def _holders(group: ConsumerGroupDescription | None, topic: str) -> frozenset[st
     )
 
 
-def _one(futures: Mapping[str, Future[_R]]) -> _R:
-    (future,) = futures.values()
-    return _now(future)
-
-
 def _now(future: Future[_R]) -> _R:
     try:
         return future.result(_TIMEOUT_S + 1)
     except TimeoutError:
-        raise BrokerUnavailable("Kafka does not answer in time") from None
+        raise BrokerUnavailable(_SILENT) from None

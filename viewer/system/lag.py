@@ -15,6 +15,7 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._listoffsets import OffsetSpec
 
 from services.errors import SettingsError
+from services.kafka.groups import GroupDescriber
 from services.kafka.settings import KafkaSettings
 from services.status.clients import quiet_admin, quiet_consumer
 
@@ -151,6 +152,7 @@ class LagMonitor:
     def _run(self) -> None:
         try:
             admin = quiet_admin(self._settings)
+            describer = GroupDescriber(lambda: quiet_admin(self._settings))
             askers = {
                 group.name: quiet_consumer(self._settings, group.name) for group in self._groups
             }
@@ -158,12 +160,14 @@ class LagMonitor:
             self._state = LagState(answering=False, detail=str(error))
             return
         while not self._stop.is_set():
-            self._ask(admin, askers)
+            self._ask(admin, describer, askers)
             self._stop.wait(EVERY_S)
         for asker in askers.values():
             asker.close()
 
-    def _ask(self, admin: AdminClient, askers: Mapping[str, Consumer]) -> None:
+    def _ask(
+        self, admin: AdminClient, describer: GroupDescriber, askers: Mapping[str, Consumer]
+    ) -> None:
         try:
             cluster = admin.list_topics(timeout=_TIMEOUT_S)
             ends = {}
@@ -172,7 +176,7 @@ class LagMonitor:
                 topic = cluster.topics.get(group.topic)
                 numbers = [] if topic is None or topic.error else sorted(topic.partitions)
                 ends[group.topic] = _bounds(admin, group.topic, numbers)
-                groups.append(_look(admin, askers[group.name], group, ends[group.topic]))
+                groups.append(_look(describer, askers[group.name], group, ends[group.topic]))
         except (KafkaException, FutureTimeoutError) as error:
             before = self._state
             servers = self._settings.kafka_bootstrap_servers
@@ -192,7 +196,7 @@ class LagMonitor:
 
 
 def _look(
-    admin: AdminClient,
+    describer: GroupDescriber,
     asker: Consumer,
     group: WatchedGroup,
     bounds: dict[int, tuple[int, int]],
@@ -200,7 +204,7 @@ def _look(
     if not bounds:
         return GroupState(group, "unknown", None, (), no_topic=True)
     committed = _committed(asker, group, sorted(bounds))
-    state, owners, members = _members(admin, group)
+    state, owners, members = _members(describer, group)
     partitions = [
         PartitionLag(
             partition=number,
@@ -249,14 +253,15 @@ def _committed(asker: Consumer, group: WatchedGroup, numbers: Sequence[int]) -> 
     return {where.partition: where.offset for where in found if where.offset >= 0}
 
 
-def _members(admin: AdminClient, group: WatchedGroup) -> tuple[str, dict[int, str], int | None]:
+def _members(
+    describer: GroupDescriber, group: WatchedGroup
+) -> tuple[str, dict[int, str], int | None]:
     """State of the group, who reads which partition, and how many they are.
 
     The in-memory broker does not know: `unknown`, nobody, None.
     """
     try:
-        futures = admin.describe_consumer_groups([group.name], request_timeout=_TIMEOUT_S)
-        described = futures[group.name].result(_TIMEOUT_S)
+        described = describer.describe(group.name, _TIMEOUT_S)
     except (KafkaException, FutureTimeoutError):
         return "unknown", {}, None
     owners = {}
