@@ -107,7 +107,7 @@ def start_api(
         camera_routes(_cameras(settings, rooms.database, ending)),
     ]
     app = make_app(rooms.people, health, replace(access, check=tokens.check), routers)
-    server = ApiServer(app, settings.api_host, settings.api_port)
+    server = ApiServer(app, settings.api_host, settings.api_port, settings.api_certificate)
     server.start()
     return Running(server, ending)
 

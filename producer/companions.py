@@ -16,6 +16,7 @@ from producer.publisher import LivePublisher
 from producer.reporting import CameraReport, Reported
 from producer.settings import ProducerSettings
 from producer.shots import ShotTaker, shot_options
+from services.certificate import trust
 
 
 def make_companions(
@@ -39,6 +40,7 @@ def make_companions(
             None if token is None else token.get_secret_value(),
             who_i_am(),
             follows=settings.runtime_cameras,
+            trust=trust(settings.identifier_ca),
         )
         guests = None
         if settings.runtime_cameras and publisher is not None:

@@ -11,6 +11,7 @@ import httpx
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from producer.reporting import Reported
+from services.certificate import Trust, distrust
 from services.errors import RetriableError
 
 _TIMEOUT = httpx.Timeout(3.0, connect=2.0)
@@ -69,12 +70,14 @@ class Identifier:
         token: for it, None where it wants none.
         me: who asks.
         follows: whether it is to be given cameras.
+        trust: whose certificate is believed.
     """
 
     url: str
     token: str | None = field(repr=False)
     me: Me
     follows: bool = True
+    trust: Trust = field(default=True, repr=False)
     _client: httpx.Client = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -83,6 +86,7 @@ class Identifier:
             base_url=f"{self.url.rstrip('/')}/api/v1/producers",
             headers=headers,
             timeout=_TIMEOUT,
+            verify=self.trust,
             trust_env=not _is_this_machine(self.url),  # no proxy leads to this machine
         )
 
@@ -145,13 +149,13 @@ class Identifier:
         try:
             return _checked(self._client.put(path, json=document, timeout=timeout))
         except (httpx.HTTPError, httpx.InvalidURL, OSError, RuntimeError) as error:
-            raise IdentifierAway(type(error).__name__) from None
+            raise _away(error) from None
 
     def _send(self, path: str, *, content: bytes, kind: str) -> None:
         try:
             _checked(self._client.put(path, content=content, headers={"Content-Type": kind}))
         except (httpx.HTTPError, httpx.InvalidURL, OSError, RuntimeError) as error:
-            raise IdentifierAway(type(error).__name__) from None
+            raise _away(error) from None
 
 
 def _checked(answer: httpx.Response) -> httpx.Response:
@@ -163,6 +167,10 @@ def _checked(answer: httpx.Response) -> httpx.Response:
     except ValueError:
         detail = ""
     raise IdentifierAway(f"HTTP {answer.status_code} {detail[:200]}".strip())
+
+
+def _away(error: Exception) -> IdentifierAway:
+    return IdentifierAway(distrust(error, "IDENTIFIER_CA") or type(error).__name__)
 
 
 def _is_this_machine(url: str) -> bool:

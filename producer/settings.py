@@ -12,6 +12,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 
 from producer.addresses import SourceSpec, check_source, parse_source
 from services.addresses import host_of
+from services.certificate import Certificate, check_authority, check_certificate
 from services.errors import SettingsError
 from services.kafka.settings import KafkaSettings
 from services.settings import CommaSeparated
@@ -116,6 +117,11 @@ class ProducerSettings(KafkaSettings):
         min_length=8,
         description="Bearer token of the identifier's REST API; the scope `producer` will do.",
     )
+    identifier_ca: Path | None = Field(
+        None,
+        description="Certificates (PEM) of the authority to trust with IDENTIFIER_URL, instead of "
+        "the public ones.",
+    )
     ingest_port: int = Field(
         0,
         ge=0,
@@ -123,6 +129,12 @@ class ProducerSettings(KafkaSettings):
         description="Port that takes pictures by HTTP, `POST /push/<camera>`; 0 is off.",
     )
     ingest_host: str = Field("127.0.0.1", min_length=1, description="Address of INGEST_PORT.")
+    ingest_tls_cert: Path | None = Field(
+        None,
+        description="Certificate chain (PEM) to serve INGEST_PORT over https with, together with "
+        "`INGEST_TLS_KEY`.",
+    )
+    ingest_tls_key: Path | None = Field(None, description="Private key (PEM) of the certificate.")
     ingest_token: SecretStr | None = Field(
         None,
         min_length=8,
@@ -180,6 +192,21 @@ class ProducerSettings(KafkaSettings):
         if parts.username or parts.password or parts.query or parts.fragment:
             raise ValueError("only scheme, host, port and path belong here")
         return value.rstrip("/")
+
+    @field_validator("identifier_ca")
+    @classmethod
+    def _an_authority(cls, value: Path | None) -> Path | None:
+        return check_authority(value)
+
+    @model_validator(mode="after")
+    def _ingest_certificate_is_whole(self) -> Self:
+        check_certificate("INGEST_TLS", self.ingest_tls_cert, self.ingest_tls_key)
+        return self
+
+    @property
+    def ingest_certificate(self) -> Certificate | None:
+        """What to serve INGEST_PORT over https with; None for http."""
+        return Certificate.of(self.ingest_tls_cert, self.ingest_tls_key)
 
     @property
     def ingest_on_loopback(self) -> bool:

@@ -16,7 +16,7 @@ from pathlib import Path
 from textwrap import wrap
 from typing import Annotated, Any, ClassVar, Literal, NoReturn, Self, Union, get_args, get_origin
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -25,6 +25,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from services.certificate import Certificate, check_certificate
 from services.errors import SettingsError
 
 CommaSeparated = Annotated[tuple[str, ...], NoDecode]
@@ -58,10 +59,26 @@ class ServiceSettings(BaseSettings):
     metrics_port: int = Field(
         0, ge=0, le=65535, description="Port of `/metrics`, `/healthz`, `/readyz`; 0 is off."
     )
+    metrics_tls_cert: Path | None = Field(
+        None,
+        description="Certificate chain (PEM) to serve that port over https with, together with "
+        "`METRICS_TLS_KEY`.",
+    )
+    metrics_tls_key: Path | None = Field(None, description="Private key (PEM) of the certificate.")
     metrics_textfile: Path | None = Field(
         None,
         description="File to write the metrics to at exit, for a textfile collector.",
     )
+
+    @model_validator(mode="after")
+    def _metrics_certificate_is_whole(self) -> Self:
+        check_certificate("METRICS_TLS", self.metrics_tls_cert, self.metrics_tls_key)
+        return self
+
+    @property
+    def metrics_certificate(self) -> Certificate | None:
+        """What to serve METRICS_PORT over https with; None for http."""
+        return Certificate.of(self.metrics_tls_cert, self.metrics_tls_key)
 
     @classmethod
     def load(

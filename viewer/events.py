@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable
 import httpx
 import structlog
 
+from services.certificate import Trust, distrust
 from viewer.asgi import Receive, Scope, Send, answer, start, until_gone
 
 log = structlog.get_logger()
@@ -34,14 +35,20 @@ class Events:
         url: of the identifier's API; None tells nobody anything.
         headers: that it wants.
         closed: whether the viewer ends.
+        trust: whose certificate is believed.
     """
 
     def __init__(
-        self, url: str | None, headers: dict[str, str], closed: Callable[[], bool] = lambda: False
+        self,
+        url: str | None,
+        headers: dict[str, str],
+        closed: Callable[[], bool] = lambda: False,
+        trust: Trust = True,
     ) -> None:
         self._url = url
         self._headers = headers
         self._closed = closed
+        self._trust = trust
         self._browsers: set[asyncio.Queue[bytes]] = set()
         self._reading: asyncio.Task[None] | None = None
 
@@ -83,7 +90,9 @@ class Events:
     async def _read(self) -> None:
         address = f"{self._url}/api/v1/events/stream"
         answering = True
-        async with httpx.AsyncClient(timeout=_TIMEOUT, headers=self._headers) as client:
+        async with httpx.AsyncClient(
+            timeout=_TIMEOUT, headers=self._headers, verify=self._trust
+        ) as client:
             while True:
                 try:
                     async with client.stream("GET", address) as response:
@@ -94,7 +103,8 @@ class Events:
                                 _offer(browser, event)
                 except (httpx.HTTPError, OSError) as error:
                     if answering:
-                        log.warning("no events from the identifier", error=type(error).__name__)
+                        why = distrust(error, "IDENTIFIER_CA") or type(error).__name__
+                        log.warning("no events from the identifier", error=why)
                     answering = False
                 await asyncio.sleep(_RETRY_S)
 

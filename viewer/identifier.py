@@ -8,6 +8,8 @@ from typing import Any
 
 import httpx
 
+from services.certificate import Trust, distrust
+
 # What JSON is: the pages show it, and hand none of it on to anything that computes.
 Json = dict[str, Any]
 
@@ -67,13 +69,19 @@ class Identifier:
     Args:
         url: of the API, without a path; None where there is no identifier to ask.
         token: for it, None where it wants none.
+        trust: whose certificate is believed.
     """
 
-    def __init__(self, url: str | None, token: str | None = None) -> None:
+    def __init__(self, url: str | None, token: str | None = None, trust: Trust = True) -> None:
+        self.trust = trust
         self.url = None if url is None else url.rstrip("/")
         self.headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         self._client = httpx.Client(
-            base_url=self.url or "", headers=self.headers, timeout=_TIMEOUT, limits=_CONNECTIONS
+            base_url=self.url or "",
+            headers=self.headers,
+            timeout=_TIMEOUT,
+            limits=_CONNECTIONS,
+            verify=trust,
         )
 
     def close(self) -> None:
@@ -153,8 +161,11 @@ class Identifier:
             answer = self._client.request(method, f"/api/v1{path}", **options)
         except (httpx.HTTPError, httpx.InvalidURL, OSError, RuntimeError) as error:
             # httpx says RuntimeError of a client that was closed, while the viewer ends.
+            why = distrust(error, "IDENTIFIER_CA")
             raise IdentifierAway(
                 f"the identifier at {self.url} does not answer ({type(error).__name__})"
+                if why is None
+                else f"the identifier at {self.url} cannot be asked: {why}"
             ) from None
         if answer.is_success:
             return answer

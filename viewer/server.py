@@ -14,11 +14,11 @@ from contextlib import contextmanager, suppress
 import structlog
 import uvicorn
 
+from services.certificate import Certificate
 from services.errors import SettingsError
 from services.lifecycle.stopping import StopSignal
 from viewer.asgi import App
 from viewer.board import Board
-from viewer.certificate import Certificate
 from viewer.live import Live
 from viewer.wire import WireProtocol
 

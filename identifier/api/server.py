@@ -9,6 +9,7 @@ import structlog
 import uvicorn
 from fastapi import FastAPI
 
+from services.certificate import Certificate
 from services.errors import SettingsError
 
 log = structlog.get_logger()
@@ -24,12 +25,15 @@ class ApiServer:
         app: the API.
         host: address to bind.
         port: 0 for any free one.
+        certificate: to serve https with; None for http.
 
     Raises:
         SettingsError: the address cannot be bound.
     """
 
-    def __init__(self, app: FastAPI, host: str, port: int) -> None:
+    def __init__(
+        self, app: FastAPI, host: str, port: int, certificate: Certificate | None = None
+    ) -> None:
         try:
             family = socket.AF_INET6 if ":" in host else socket.AF_INET
             self._socket = socket.create_server((host, port), family=family, backlog=_BACKLOG)
@@ -47,6 +51,8 @@ class ApiServer:
             limit_concurrency=256,
             timeout_keep_alive=15,
             timeout_graceful_shutdown=_SHUTDOWN_S,
+            ssl_certfile=None if certificate is None else str(certificate.chain),
+            ssl_keyfile=None if certificate is None else str(certificate.key),
         )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._serve, name="api", daemon=True)

@@ -43,6 +43,7 @@ class IngestServer:
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.port: int = self._socket.getsockname()[1]
         self._failure: BrokerError | None = None
+        certificate = settings.ingest_certificate
         config = uvicorn.Config(
             Ingest(pushes, _rules(settings), self._fail),
             log_config=None,
@@ -54,6 +55,8 @@ class IngestServer:
             limit_concurrency=_MOST_CONNECTIONS * settings.ingest_max_cameras + 64,
             timeout_keep_alive=15,
             timeout_graceful_shutdown=_STOP_WITHIN_S,
+            ssl_certfile=None if certificate is None else str(certificate.chain),
+            ssl_keyfile=None if certificate is None else str(certificate.key),
         )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._serve, name="ingest", daemon=True)

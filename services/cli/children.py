@@ -80,6 +80,9 @@ class Child:
         env |= {
             "METRICS_HOST": "127.0.0.1",
             "METRICS_PORT": str(self._port),
+            # Asked by `is_ready` alone, on loopback.
+            "METRICS_TLS_CERT": "",
+            "METRICS_TLS_KEY": "",
             "METRICS_TEXTFILE": str(textfile),
             "PYTHONUNBUFFERED": "1",
             PARENT_VARIABLE: str(os.getpid()),

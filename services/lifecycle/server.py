@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import socket
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,16 +13,46 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import structlog
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from services.certificate import Certificate
 from services.errors import SettingsError
 from services.lifecycle.health import Health
 from services.lifecycle.metrics import REGISTRY
 
 log = structlog.get_logger()
 
+_PATIENCE_S = 10
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(
+        self, address: tuple[str, int], health: Health, tls: ssl.SSLContext | None
+    ) -> None:
+        self._tls = tls
+        super().__init__(address, _handler(health))
+
+    def finish_request(
+        self, request: socket.socket | tuple[bytes, socket.socket], client_address: object
+    ) -> None:
+        """Answer one client, in its own thread."""
+        if self._tls is None or not isinstance(request, socket.socket):
+            super().finish_request(request, client_address)
+            return
+        # Not where connections are accepted: a client that says nothing would hold up all others.
+        request.settimeout(_PATIENCE_S)
+        try:
+            encrypted = self._tls.wrap_socket(request, server_side=True)
+        except OSError as error:
+            log.debug("probe without TLS", error=str(error))
+            return
+        with encrypted:
+            super().finish_request(encrypted, client_address)
+
 
 def _handler(health: Health) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
-        timeout = 10
+        timeout = _PATIENCE_S
 
         def do_GET(self) -> None:
             match self.path.split("?")[0]:
@@ -49,8 +81,16 @@ def _handler(health: Health) -> type[BaseHTTPRequestHandler]:
 
 
 @contextmanager
-def status_server(host: str, port: int, health: Health) -> Iterator[int]:
+def status_server(
+    host: str, port: int, health: Health, certificate: Certificate | None = None
+) -> Iterator[int]:
     """Serve until the block ends; yields the port, 0 when `port` is 0 (off).
+
+    Args:
+        host: address to listen on.
+        port: of it.
+        health: what is answered.
+        certificate: to serve https with; None for http.
 
     Raises:
         SettingsError: the address cannot be listened on.
@@ -58,11 +98,11 @@ def status_server(host: str, port: int, health: Health) -> Iterator[int]:
     if port == 0:
         yield 0
         return
+    tls = None if certificate is None else certificate.server_context()
     try:
-        server = ThreadingHTTPServer((host, port), _handler(health))
+        server = _Server((host, port), health, tls)
     except OSError as error:
         raise SettingsError(f"METRICS_PORT={port}: {host}:{port}: {error.strerror}") from None
-    server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), name="status", daemon=True)
     thread.start()
     try:

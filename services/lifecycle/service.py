@@ -28,7 +28,9 @@ def running(settings: ServiceSettings, health: Health) -> Iterator[StopSignal]:
     setup_logging(settings)
     stop = StopSignal()
     install_signal_handlers(stop)
-    with status_server(settings.metrics_host, settings.metrics_port, health):
+    with status_server(
+        settings.metrics_host, settings.metrics_port, health, settings.metrics_certificate
+    ):
         try:
             yield stop
         finally:

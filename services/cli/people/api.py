@@ -11,6 +11,7 @@ from urllib.parse import quote
 import httpx
 from pydantic import BaseModel, ValidationError
 
+from services.certificate import distrust, trust
 from services.cli.people.answers import Page
 from services.cli.people.settings import IdentifierAddress
 from services.errors import FacestreamError, FatalError
@@ -69,6 +70,7 @@ class Api:
             headers=headers,
             timeout=httpx.Timeout(address.identifier_timeout_s, connect=_CONNECT_S),
             limits=httpx.Limits(max_connections=connections),
+            verify=trust(address.identifier_ca),
             trust_env=not address.on_loopback,
         )
 
@@ -212,12 +214,15 @@ class Api:
             ) from None
 
     def _away(self, error: httpx.HTTPError) -> UnreachableError:
+        if (why := distrust(error, "IDENTIFIER_CA")) is not None:
+            return UnreachableError(f"no asking the identifier at {self._url}: {why}")
         if isinstance(error, httpx.ConnectError):
             return UnreachableError(
                 f"no identifier answers at {self._url}: start one with `facestream up` (or "
                 "`facestream identifier`), or say where it is with IDENTIFIER_URL"
             )
-        return UnreachableError(f"the identifier at {self._url} broke off: {error}")
+        hint = "; does it want https?" if self._url.startswith("http:") else ""
+        return UnreachableError(f"the identifier at {self._url} broke off: {error}{hint}")
 
     def _no(self, answer: httpx.Response) -> FacestreamError:
         if answer.status_code == httpx.codes.UNAUTHORIZED:

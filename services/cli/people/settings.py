@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, field_validator
 
 from services.broker.settings import default_data_dir
+from services.certificate import check_authority
 from services.errors import SettingsError
 from services.settings import ServiceSettings
 
@@ -46,6 +47,11 @@ class IdentifierAddress(ServiceSettings):
     identifier_token: SecretStr | None = Field(
         None, min_length=1, description="Bearer token of the API: what its API_TOKEN says."
     )
+    identifier_ca: Path | None = Field(
+        None,
+        description="Certificates (PEM) of the authority to trust where that address is https, "
+        "instead of the public ones.",
+    )
     identifier_timeout_s: float = Field(
         120, gt=0, le=86_400, description="Longest wait for one answer (s)."
     )
@@ -69,6 +75,11 @@ class IdentifierAddress(ServiceSettings):
         if parts.username or parts.password or parts.query or parts.fragment:
             raise ValueError("only scheme, host, port and path belong here")
         return value.rstrip("/")
+
+    @field_validator("identifier_ca")
+    @classmethod
+    def _an_authority(cls, value: Path | None) -> Path | None:
+        return check_authority(value)
 
     @property
     def journals(self) -> Path:
@@ -94,6 +105,12 @@ def address_flags() -> Parser:
         help="the identifier's REST API; default http://127.0.0.1:5011 [IDENTIFIER_URL]; "
         "its token comes from [IDENTIFIER_TOKEN] or [IDENTIFIER_TOKEN_FILE]",
     )
+    parser.add_argument(
+        "--identifier-ca",
+        metavar="PATH",
+        help="certificates (PEM) to trust where that is https, instead of the public ones "
+        "[IDENTIFIER_CA]",
+    )
     return parser
 
 
@@ -101,7 +118,8 @@ def load_address(options: argparse.Namespace) -> IdentifierAddress:
     """The settings, from the flags above and the environment.
 
     Raises:
-        SettingsError: a variable or the flag is wrong.
+        SettingsError: a variable or a flag is wrong.
     """
-    url = options.identifier_url
-    return IdentifierAddress.load([] if url is None else ["--identifier-url", url])
+    given = {"--identifier-url": options.identifier_url, "--identifier-ca": options.identifier_ca}
+    flags = [part for flag, value in given.items() if value is not None for part in (flag, value)]
+    return IdentifierAddress.load(flags)

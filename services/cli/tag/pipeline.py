@@ -39,6 +39,8 @@ _QUIET = (
     "PERSON",
     "REFERENCE",
     "API_TOKEN",
+    "API_TLS_CERT",
+    "API_TLS_KEY",
 )
 
 
