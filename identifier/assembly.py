@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from confluent_kafka import Consumer
+from pydantic import SecretStr
 
 from identifier.api.guard import Access
 from identifier.checkpoints import Checkpoints
@@ -230,8 +231,14 @@ def _reorderer(settings: IdentifierSettings, consumer: Consumer) -> Reorderer[Wa
 
 
 def _access(settings: IdentifierSettings) -> Access:
-    token = None if settings.api_token is None else settings.api_token.get_secret_value()
+    token, producers = _text(settings.api_token), _text(settings.producer_token)
     max_body_bytes = settings.upload_max_bytes + _MULTIPART_BYTES
     if settings.api_on_loopback:
-        return Access.on_loopback(settings.api_host, token, max_body_bytes)
-    return Access(token, (), max_body_bytes)
+        return Access.on_loopback(
+            settings.api_host, token, max_body_bytes, producer_token=producers
+        )
+    return Access(token, (), max_body_bytes, producer_token=producers)
+
+
+def _text(secret: SecretStr | None) -> str | None:
+    return None if secret is None else secret.get_secret_value()

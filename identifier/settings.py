@@ -15,6 +15,7 @@ from identifier.memory.settings import MemorySettings
 from identifier.names import slugify
 from identifier.tracks.settings import TrackSettings
 from services.broker.settings import default_data_dir
+from services.certificate import Certificate, check_certificate
 from services.kafka.settings import KafkaSettings
 from services.models.settings import ModelSettings
 
@@ -151,10 +152,22 @@ class IdentifierSettings(
     )
     api_host: str = Field("127.0.0.1", min_length=1, description="Address of the REST API.")
     api_port: int = Field(5011, ge=0, le=65_535, description="Port of the REST API; 0 is any free.")
+    api_tls_cert: Path | None = Field(
+        None,
+        description="Certificate chain (PEM) to serve the REST API over https with, together with "
+        "`API_TLS_KEY`.",
+    )
+    api_tls_key: Path | None = Field(None, description="Private key (PEM) of the certificate.")
     api_token: SecretStr | None = Field(
         None,
         min_length=8,
         description="Bearer token of the REST API; required unless API_HOST is this machine only.",
+    )
+    producer_token: SecretStr | None = Field(
+        None,
+        min_length=8,
+        description="Bearer token of the REST API for producers: good for the scope `producer` and "
+        "nothing else.",
     )
 
     @model_validator(mode="after")
@@ -166,7 +179,21 @@ class IdentifierSettings(
                 f"API_HOST={self.api_host} is reachable from other machines: "
                 "set API_TOKEN (or API_TOKEN_FILE), or API_HOST=127.0.0.1"
             )
+        if self.producer_token is not None and self.producer_token == self.api_token:
+            raise ValueError(
+                "PRODUCER_TOKEN is API_TOKEN, which is good for everything: give producers another"
+            )
         return self
+
+    @model_validator(mode="after")
+    def _api_certificate_is_whole(self) -> Self:
+        check_certificate("API_TLS", self.api_tls_cert, self.api_tls_key)
+        return self
+
+    @property
+    def api_certificate(self) -> Certificate | None:
+        """What to serve the REST API over https with; None for http."""
+        return Certificate.of(self.api_tls_cert, self.api_tls_key)
 
     @property
     def api_on_loopback(self) -> bool:

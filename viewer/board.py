@@ -16,6 +16,7 @@ from typing import Literal, NamedTuple
 
 from viewer.pictures import Picture
 from viewer.shadows import shadows_after
+from viewer.texts import Texts
 
 _RATE_WINDOW_S = 3.0
 _RATE_FRAMES = 240
@@ -94,6 +95,7 @@ class Board:
     Args:
         stale_after_s: silence after which a channel is marked as such.
         forget_after_s: silence after which it is dropped.
+        texts: what captions say; in English where it is None.
         clock: seconds, monotonic.
         now: the time of day, aware.
     """
@@ -102,12 +104,14 @@ class Board:
         self,
         stale_after_s: float,
         forget_after_s: float = 86_400,
+        texts: Texts | None = None,
         *,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._stale_after_s = stale_after_s
         self._forget_after_s = forget_after_s
+        self._texts = texts or Texts()
         self._clock = clock
         self._now = now
         self._lock = threading.Lock()
@@ -189,7 +193,8 @@ class Board:
             known = self._enrolled is None or key.name in self._names
             if key.kind == "camera" or not known:
                 return None
-            return View(key, None, (f"waiting for {self._names.get(key.name, key.name)}",), 0)
+            name = self._names.get(key.name, key.name)
+            return View(key, None, (self._texts("pictures.waiting", name=name),), 0)
 
     def cameras(self) -> list[CameraState]:
         """Every camera, by name."""
@@ -260,10 +265,12 @@ class Board:
         return self._version
 
     def _caption(self, key: Key, channel: _Channel) -> tuple[str, ...]:
+        t = self._texts
         clock_face = channel.seen_at.astimezone().strftime("%H:%M:%S %Z")
         if key.kind == "camera":
-            return ("no signal", f"since {clock_face}")
-        return ("last seen", f"{clock_face}, {channel.picture.camera}")
+            return t("pictures.no_signal"), t("pictures.since", time=clock_face)
+        where = t("pictures.time_and_camera", time=clock_face, camera=channel.picture.camera)
+        return t("pictures.last_seen"), where
 
     def _camera_state(self, name: str, channel: _Channel, now_s: float) -> CameraState:
         marks = channel.picture.marks

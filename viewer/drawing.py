@@ -25,6 +25,8 @@ _NAMED: tuple[Colour, ...] = (
 _INK: Colour = (24, 18, 12)
 _PAPER: Colour = (245, 245, 245)
 _PLACEHOLDER_SIZE = (640, 360)
+# In letters that every font has, for an unknown face whose name cannot be drawn.
+_NAMELESS = "?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +160,7 @@ def _label(image: Image, corners: Corners, mark: Mark, scale: Scale, lettering: 
     left, top, _, bottom = corners
     name = mark.name if lettering.drawable(mark.name) else mark.person
     score = f"  {mark.similarity:.2f}" if mark.person else ""
-    text = lettering.fit(name or "unknown", scale.text_px, width // 2) + score
+    text = lettering.fit(name or _NAMELESS, scale.text_px, width // 2) + score
     wide = lettering.width(text, scale.text_px) + 2 * scale.pad_px
     tall = round(scale.text_px * 1.25) + scale.pad_px
     edge = scale.line_px // 2 + 1

@@ -27,6 +27,7 @@ from services.records.jpeg import check_jpeg
 from viewer.board import Board, Key
 from viewer.pictures import Picture, picture_of
 from viewer.settings import ViewerSettings
+from viewer.texts import Texts
 
 log = structlog.get_logger()
 
@@ -46,6 +47,7 @@ class Feed:
         changed: told which channels have something new.
         health: `partitions` is ready once every partition is read from a known offset.
         stop: ends the thread; set by the thread itself when it cannot go on.
+        texts: what unknown people are called.
     """
 
     def __init__(
@@ -55,7 +57,9 @@ class Feed:
         changed: Callable[[Sequence[Key]], None],
         health: Health,
         stop: StopSignal,
+        texts: Texts,
     ) -> None:
+        self._texts = texts
         self._settings = settings
         self._board = board
         self._changed = changed
@@ -158,7 +162,7 @@ class Feed:
             max_bytes=self._settings.kafka_max_message_bytes,
             max_pixels=self._settings.max_frame_pixels,
         )
-        return picture_of(identified.from_message(message), jpeg)
+        return picture_of(identified.from_message(message), jpeg, self._texts)
 
     def _bury(self, message: Message, error: RecordError) -> None:
         if self._producer is None:

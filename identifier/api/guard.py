@@ -6,6 +6,7 @@ import contextlib
 import hmac
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Final
 from urllib.parse import urlsplit
 
 from sqlalchemy.exc import DBAPIError
@@ -16,11 +17,13 @@ from identifier.access.checking import TokenCheck
 from identifier.access.tokens import Token
 from identifier.api.problems import Problem, problem, problem_of, respond
 from identifier.api.scopes import is_open, needed
+from services.access import Scope as Right
 
 _LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "::1")
 _SAFE = ("GET", "HEAD", "OPTIONS")
 _DISCARD_UP_TO = 8
 _TOO_LARGE = "request-too-large"
+_PRODUCERS: Final[frozenset[Right]] = frozenset({"producer"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +38,14 @@ class Access:
         max_body_bytes: of one request.
         check: what an API token is good for, None for one that is none; None where there are no
             API tokens. It may block, and is called off the event loop.
+        producer_token: another bearer token, good for what producers do and nothing else.
     """
 
     token: str | None = field(repr=False)
     only_hosts: tuple[str, ...]
     max_body_bytes: int
     check: Callable[[str], Token | None] | None = field(default=None, repr=False)
+    producer_token: str | None = field(default=None, repr=False)
 
     @classmethod
     def on_loopback(
@@ -49,9 +54,10 @@ class Access:
         token: str | None,
         max_body_bytes: int,
         check: Callable[[str], Token | None] | None = None,
+        producer_token: str | None = None,
     ) -> Access:
         """Access for an API that only this machine reaches."""
-        return cls(token, (*_LOOPBACK_HOSTS, host), max_body_bytes, check)
+        return cls(token, (*_LOOPBACK_HOSTS, host), max_body_bytes, check, producer_token)
 
 
 class _BodyTooLargeError(Exception):
@@ -103,10 +109,10 @@ class Guard:
         own = self._access.token
         if not given and own is None:
             return None
-        if given and own is not None and hmac.compare_digest(given.encode(), own.encode()):
+        if _same(given, own):
             return None
         try:
-            scopes = await self._check.scopes(given) if given and self._check else None
+            scopes = await self._scopes(given)
         except DBAPIError as error:
             return problem_of(error)
         if scopes is None:
@@ -116,6 +122,12 @@ class Guard:
         if scope_needed not in scopes:
             return problem(403, "missing-scope", f"this token lacks the scope {scope_needed}")
         return None
+
+    async def _scopes(self, given: str) -> frozenset[Right] | None:
+        """What a token that is not good for everything is good for; None for nothing."""
+        if _same(given, self._access.producer_token):
+            return _PRODUCERS
+        return await self._check.scopes(given) if given and self._check else None
 
     def _oversized(self, headers: Headers) -> Problem | None:
         length = headers.get("content-length", "0")
@@ -162,6 +174,11 @@ class Guard:
             more = message["type"] == "http.request" and message.get("more_body", False)
             left -= len(message.get("body", b""))
         await respond(found)(scope, receive, send)
+
+
+def _same(given: str, token: str | None) -> bool:
+    """Whether a token was given, in a time that does not tell how much of it is right."""
+    return token is not None and hmac.compare_digest(given.encode(), token.encode())
 
 
 def _host(address: str) -> str:

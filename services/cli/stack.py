@@ -24,6 +24,7 @@ from services.broker.select import start_broker
 from services.broker.settings import default_data_dir
 from services.cli import screen
 from services.cli.children import Child, ChildFailedError, end_all, free_port
+from services.cli.credentials import Tokens
 from services.cli.pictures import save_pictures
 from services.cli.report import Report
 from services.cli.settings import UpSettings
@@ -140,29 +141,28 @@ class Stack:
             "DATA_DIR": str(settings.data_dir or default_data_dir()),
             "VIEWER_PORT": str(viewer_port),
             "API_PORT": str(api_port),
-            "IDENTIFIER_URL": f"http://127.0.0.1:{api_port}",
-            "INGEST_URL": f"http://127.0.0.1:{ingest_port}",
+            "IDENTIFIER_URL": _own_address("API_TLS_CERT", api_port),
+            "INGEST_URL": _own_address("INGEST_TLS_CERT", ingest_port),
             # Of the one producer that takes cameras added on the page, see below.
             "INGEST_PORT": "0",
             "RUNTIME_CAMERAS": "false",
         }
-        if "API_TOKEN" in os.environ:
-            common["IDENTIFIER_TOKEN"] = os.environ["API_TOKEN"]
+        tokens = Tokens.of(os.environ)
         if broker is not None:
             common |= broker.environment
         if settings.people_dir is not None:
             common["PEOPLE_DIR"] = str(settings.people_dir.resolve())
         for slot in range(settings.worker_count):
-            env = common | {
+            env = common | tokens.worker
+            env |= {
                 "GROUP_ID": WORKER_GROUP,
                 "TRANSACTIONAL_ID": f"{WORKER_GROUP}-{socket.gethostname()}-{slot}",
             }
             self._children.append(Child(f"worker-{slot}", "worker", env, True, folder))
-        self._children.append(
-            Child("identifier", "identifier", common | {"GROUP_ID": IDENTIFIER_GROUP}, True, folder)
-        )
-        self._children.append(Child("viewer", "viewer", common, True, folder))
-        on_page = {"SOURCES": "", "SOURCE": "", "RUNTIME_CAMERAS": "true"}
+        env = common | tokens.identifier | {"GROUP_ID": IDENTIFIER_GROUP}
+        self._children.append(Child("identifier", "identifier", env, True, folder))
+        self._children.append(Child("viewer", "viewer", common | tokens.viewer, True, folder))
+        on_page = tokens.producer | {"SOURCES": "", "SOURCE": "", "RUNTIME_CAMERAS": "true"}
         on_page["INGEST_PORT"] = str(ingest_port)
         self._cameras = Child("cameras", "producer", common | on_page, True, folder)
         self._children.append(self._cameras)
@@ -171,13 +171,11 @@ class Stack:
         self._until_ready()
         scheme = "https" if os.environ.get("VIEWER_TLS_CERT") else "http"
         self.page = f"{scheme}://127.0.0.1:{viewer_port}/"
-        screen.console.print(
-            f"page   {self.page}\nAPI    http://127.0.0.1:{api_port}/api/v1/people"
-        )
+        screen.console.print(f"page   {self.page}\nAPI    {common['IDENTIFIER_URL']}/api/v1/people")
         if self._on_page is not None:
             self._on_page(self.page)
         if settings.sources:
-            env = common | {"REPORT_CAMERAS": "true"}
+            env = common | tokens.producer | {"REPORT_CAMERAS": "true"}
             env |= {"SOURCES": ",".join(s.replace(",", "%2C") for s in settings.sources)}
             if broker is not None and broker.kind == "memory":
                 env |= self._memory_backlog()
@@ -322,6 +320,13 @@ def _records(lag: GroupLag) -> int | None:
         return lag.records()
     except KafkaException:
         return None
+
+
+def _own_address(certificate: str, port: int) -> str:
+    """Where a service listens on this machine; by name where a certificate has to fit."""
+    return (
+        f"https://localhost:{port}" if os.environ.get(certificate) else f"http://127.0.0.1:{port}"
+    )
 
 
 def _port(variable: str, usual: int) -> int:

@@ -22,10 +22,11 @@ class Assets:
     a browser may keep them for ever.
 
     Args:
-        texts: for `texts.js`.
+        texts: for `texts.js`, and for who asks for a file that is not there.
     """
 
     def __init__(self, texts: Texts) -> None:
+        self._texts = texts
         self._files = {
             file.name: file.read_bytes() for file in sorted(_FOLDER.iterdir()) if file.is_file()
         }
@@ -53,7 +54,7 @@ class Assets:
         def asset(version: str, name: str) -> Response:
             data = self._files.get(name)
             if data is None:
-                abort(404, "There is no such file.")
+                abort(404, self._texts("base.no_file"))
             kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
             answer = Response(data, mimetype=kind)
             if version == self._version:

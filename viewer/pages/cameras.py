@@ -11,7 +11,9 @@ from services.records.frames import valid_camera_name
 from viewer.access.flask import needs, visitor
 from viewer.cameras import Cameras, CamerasJson, SourceJson
 from viewer.identifier import IdentifierProblem, Json
-from viewer.pages.parts import Parts, done
+from viewer.pages.parts import Parts, blurs, done
+from viewer.pages.shots import blurred_shot
+from viewer.texts import Texts
 
 _FIELDS = ("name", "camera", "address", "fps", "max_side", "enabled")
 _ON = ("1", "true", "on")
@@ -23,6 +25,7 @@ def cameras_pages(parts: Parts) -> Blueprint:
     cameras = Cameras(parts.identifier, parts.state)
     _looking(routes, parts, cameras)
     _changing(routes, parts, cameras)
+    _testing(routes, parts)
     return routes
 
 
@@ -38,7 +41,8 @@ def _looking(routes: Blueprint, parts: Parts, cameras: Cameras) -> None:
     @routes.get("/cameras")
     @needs("streams")
     def page() -> str:
-        return render_template("cameras.html", now=cameras.read(addresses=visitor().may("cameras")))
+        now = cameras.read(addresses=visitor().may("cameras"))
+        return render_template("cameras.html", now=now, blurred=blurs(parts))
 
     @routes.get("/api/cameras.json")
     @needs("streams")
@@ -49,7 +53,9 @@ def _looking(routes: Blueprint, parts: Parts, cameras: Cameras) -> None:
     @needs("streams")
     def camera(name: str) -> str:
         everything, found = one(name)
-        return render_template("camera_settings.html", now=everything, camera=found)
+        return render_template(
+            "camera_settings.html", now=everything, camera=found, blurred=blurs(parts)
+        )
 
 
 def _changing(routes: Blueprint, parts: Parts, cameras: Cameras) -> None:
@@ -64,7 +70,7 @@ def _changing(routes: Blueprint, parts: Parts, cameras: Cameras) -> None:
     @routes.post("/cameras")
     @needs("cameras")
     def add() -> BaseResponse:
-        given = _given()
+        given = _given(t)
         name = str(given.get("name", "")).strip()
         if not valid_camera_name(name):
             abort(422, t("cameras.bad_name"))
@@ -75,7 +81,7 @@ def _changing(routes: Blueprint, parts: Parts, cameras: Cameras) -> None:
     @routes.post("/cameras/<name>/change")
     @needs("cameras")
     def change(name: str) -> BaseResponse:
-        given = _given()
+        given = _given(t)
         for other in ("name", "camera"):
             given.pop(other, None)
         return done(
@@ -88,10 +94,14 @@ def _changing(routes: Blueprint, parts: Parts, cameras: Cameras) -> None:
     def remove(name: str) -> BaseResponse:
         return done("/cameras", send("DELETE", f"/cameras/{_safe(name)}"))
 
+
+def _testing(routes: Blueprint, parts: Parts) -> None:
+    t = parts.texts
+
     @routes.post("/test-shot")
     @needs("cameras")
     def shot() -> Response:
-        given = _given()
+        given = _given(t)
         asked = {name: given[name] for name in ("address", "camera") if name in given}
         if "address" in asked:
             asked.pop("camera", None)
@@ -104,16 +114,18 @@ def _changing(routes: Blueprint, parts: Parts, cameras: Cameras) -> None:
             raise
         if found is None or not found.media_type.startswith("image/"):
             abort(404, t("cameras.no_shot"))
+        if blurs(parts):
+            found = blurred_shot(parts, found)
         answer = Response(found.data, mimetype=found.media_type)
         answer.headers["Content-Disposition"] = "inline"
         return answer
 
 
-def _given() -> Json:
+def _given(t: Texts) -> Json:
     """The fields of a form or document that are filled in; numbers as numbers."""
     document = request.get_json(silent=True) if request.is_json else request.form.to_dict()
     if type(document) is not dict:
-        abort(422, "A camera is described by name, address, fps, max_side and enabled.")
+        abort(422, t("cameras.no_document"))
     found: Json = {}
     for name in _FIELDS:
         value = document.get(name)
@@ -130,7 +142,7 @@ def _given() -> Json:
             else:
                 found[name] = text
         except ValueError:
-            abort(422, f"“{text[:40]}” is not a number.")
+            abort(422, t("cameras.no_number", text=text[:40]))
     return found
 
 

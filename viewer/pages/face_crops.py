@@ -1,4 +1,7 @@
-"""Small square pictures of the faces in reference photos, which may be photos of many megabytes."""
+"""Small square pictures of the faces in reference photos, which may be photos of many megabytes.
+
+Where unknown faces are blurred, all of a photo is but the one head it is kept for.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from collections import OrderedDict
 import cv2
 import numpy as np
 
+from viewer.blurring import Box, blur_around
 from viewer.identifier import Json
 
 SIDE_PX = 320
@@ -28,39 +32,41 @@ class FaceCrops:
     """
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[str, bytes] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, bool], bytes] = OrderedDict()
         self._lock = threading.Lock()
         self._decoding = threading.Lock()
 
-    def kept(self, face_id: str) -> bytes | None:
+    def kept(self, face_id: str, *, alone: bool = False) -> bytes | None:
         """The picture of a face that was cut out before."""
+        kind = (face_id, alone)
         with self._lock:
-            if face_id in self._kept:
-                self._kept.move_to_end(face_id)
-            return self._kept.get(face_id)
+            if kind in self._kept:
+                self._kept.move_to_end(kind)
+            return self._kept.get(kind)
 
-    def cut(self, face: Json, photo: bytes) -> bytes | None:
+    def cut(self, face: Json, photo: bytes, *, alone: bool = False) -> bytes | None:
         """Cut a face out of its photo; None where the photo cannot be read.
 
         Args:
             face: as the identifier describes it (`FaceShape`).
             photo: the file.
+            alone: whether everything but the head is blurred.
 
         Returns:
             JPEG, `SIDE_PX` square.
         """
         with self._decoding:
-            jpeg = face_crop(photo, int(face["width"]), _box(face))
+            jpeg = face_crop(photo, int(face["width"]), _box(face), alone=alone)
         if jpeg is not None:
             with self._lock:
-                self._kept[str(face["id"])] = jpeg
+                self._kept[str(face["id"]), alone] = jpeg
                 while len(self._kept) > _MOST_KEPT:
                     self._kept.popitem(last=False)
         return jpeg
 
 
 def face_crop(
-    photo: bytes, width_px: int, box_px: tuple[float, float, float, float] | None
+    photo: bytes, width_px: int, box_px: Box | None, *, alone: bool = False
 ) -> bytes | None:
     """A square around a face, or the middle of the photo.
 
@@ -68,6 +74,7 @@ def face_crop(
         photo: JPEG or PNG.
         width_px: of the upright photo.
         box_px: x, y, width, height of the face in it.
+        alone: whether everything but the head is blurred; without a box that is all of it.
 
     Returns:
         JPEG, `SIDE_PX` square; None where the photo cannot be read.
@@ -89,9 +96,14 @@ def face_crop(
     x, y, box_width, box_height = box_px or (0.0, 0.0, width / scale, height / scale)
     left = round(min(max(0, (x + box_width / 2) * scale - side / 2), width - side))
     top = round(min(max(0, (y + box_height / 2) * scale - side / 2), height - side))
-    crop = image[top : top + side, left : left + side]
+    crop = image[top : top + side, left : left + side].astype(np.uint8, copy=False)
     if not crop.size:
         return None
+    if alone:
+        at = None
+        if box_px is not None:
+            at = (x * scale - left, y * scale - top, box_width * scale, box_height * scale)
+        blur_around(crop, at)
     shrinks = side > SIDE_PX
     small = cv2.resize(
         crop, (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
@@ -100,7 +112,7 @@ def face_crop(
     return jpeg.tobytes() if made else None
 
 
-def _box(face: Json) -> tuple[float, float, float, float] | None:
+def _box(face: Json) -> Box | None:
     box = face.get("box")
     if box is None:
         return None

@@ -8,6 +8,7 @@ from datetime import datetime
 from flask import Response, jsonify, redirect, request
 from werkzeug.wrappers import Response as BaseResponse
 
+from viewer.access.flask import visitor
 from viewer.identifier import File, Identifier, Json
 from viewer.state import StateReader
 from viewer.texts import Texts
@@ -30,6 +31,11 @@ class Parts:
     texts: Texts
     blur_unknown: bool = False
     person_topics: str = "faces.person."
+
+
+def blurs(parts: Parts) -> bool:
+    """Whether whoever asks is shown unknown faces only blurred."""
+    return parts.blur_unknown or visitor().blur
 
 
 def wants_json() -> bool:

@@ -10,7 +10,7 @@ from viewer.drawing import hue_of
 from viewer.identifier import File, Json
 from viewer.pages.enrolling import Outcome, address, enrol
 from viewer.pages.face_crops import FaceCrops
-from viewer.pages.parts import Parts, picture, wants_json
+from viewer.pages.parts import Parts, blurs, picture, wants_json
 from viewer.pages.person import add_person_routes
 from viewer.pages.photo_quality import best_face
 
@@ -84,34 +84,42 @@ def _told(outcome: Outcome) -> Json:
 
 
 def _add_pictures(routes: Blueprint, parts: Parts, crops: FaceCrops) -> None:
-    def cut(slug: str, face: Json) -> File | None:
-        face_id = str(face["id"])
-        jpeg = crops.kept(face_id)
+    def cut(slug: str, face: Json | None) -> File | None:
+        if face is None:
+            return None
+        face_id, alone = str(face["id"]), blurs(parts)
+        jpeg = crops.kept(face_id, alone=alone)
         if jpeg is None:
             photo = parts.identifier.file(address("people", slug, "faces", face_id, "photo"))
-            jpeg = None if photo is None else crops.cut(face, photo.data)
+            jpeg = None if photo is None else crops.cut(face, photo.data, alone=alone)
         return None if jpeg is None else File("image/jpeg", jpeg)
+
+    def face_of(slug: str, face_id: str) -> Json | None:
+        faces: list[Json] = parts.identifier.get(address("people", slug))["faces"]
+        return next((each for each in faces if each["id"] == face_id), None)
+
+    def shown(file: File | None, max_age_s: int) -> Response:
+        # The policy may end tomorrow: what it left of a photo is not kept for as long.
+        return picture(file, max_age_s=_FACE_MAX_AGE_S if blurs(parts) else max_age_s)
 
     @routes.get("/people/<slug>/face.jpg")
     @needs("read")
     def face(slug: str) -> Response:
         """The face of their best photo; small and square."""
         best = best_face(parts.identifier.get(address("people", slug))["faces"])
-        found = None if best is None else cut(slug, best)
-        return picture(found, max_age_s=_FACE_MAX_AGE_S)
+        return shown(cut(slug, best), _FACE_MAX_AGE_S)
 
     @routes.get("/people/<slug>/faces/<face_id>.jpg")
     @needs("read")
     def one_face(slug: str, face_id: str) -> Response:
         """The face of one photo; small and square."""
-        faces = parts.identifier.get(address("people", slug))["faces"]
-        wanted = next((each for each in faces if each["id"] == face_id), None)
-        found = None if wanted is None else cut(slug, wanted)
-        return picture(found, max_age_s=_PHOTO_MAX_AGE_S)
+        return shown(cut(slug, face_of(slug, face_id)), _PHOTO_MAX_AGE_S)
 
     @routes.get("/people/<slug>/photos/<face_id>.jpg")
     @needs("read")
     def photo(slug: str, face_id: str) -> Response:
-        """The photo as it was sent."""
+        """The photo as it was sent; where unknown faces are blurred, the face alone."""
+        if blurs(parts):
+            return shown(cut(slug, face_of(slug, face_id)), _PHOTO_MAX_AGE_S)
         found = parts.identifier.file(address("people", slug, "faces", face_id, "photo"))
-        return picture(found, max_age_s=_PHOTO_MAX_AGE_S)
+        return shown(found, _PHOTO_MAX_AGE_S)

@@ -11,7 +11,7 @@ from services.models.packs import packs
 from viewer.access.flask import needs
 from viewer.identifier import Identifier, IdentifierProblem, Json
 from viewer.pages.enrolling import address, sentence
-from viewer.pages.parts import Parts, done, wants_json
+from viewer.pages.parts import Parts, blurs, done, wants_json
 from viewer.pages.photo_quality import quality_of
 
 _SIGHTINGS = 8
@@ -47,6 +47,7 @@ def _add_page(routes: Blueprint, parts: Parts) -> None:
             default=default_threshold(identifier.get("/gallery")),
             into=_named(identifier, merge) if merge else None,
             longest_notes=_LONGEST_NOTES,
+            blurred=blurs(parts),
         )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from services.doctor.check import Check
 from viewer.system.board import Heard
 from viewer.system.lag import LagState
+from viewer.texts import Texts
 
 _CLOCK_OFF_S = 1.0
 _LATE_MS = 10_000
@@ -33,7 +34,7 @@ class PageFacts:
 
 
 def fleet_checks(
-    heard: Sequence[Heard], lag: LagState, delays_ms: Sequence[tuple[str, int]]
+    heard: Sequence[Heard], lag: LagState, delays_ms: Sequence[tuple[str, int]], t: Texts
 ) -> Iterator[Check]:
     """Every check of what the services say, in the order of the data path.
 
@@ -41,180 +42,150 @@ def fleet_checks(
         heard: the status board.
         lag: the consumer groups.
         delays_ms: cameras that are live, each with the delay of its pictures, milliseconds.
+        t: every sentence.
     """
     if not heard:
-        yield Check(
-            "reports",
-            "warn",
-            "no service says how it is doing",
-            "wait a few seconds; is STATUS_EVERY_S 0, or TOPIC_STATUS another there?",
-        )
+        yield Check(t("doctor.reports"), "warn", t("doctor.no_reports"), t("doctor.no_reports_fix"))
         return
-    yield _producers(heard)
-    yield _workers(heard)
-    yield from _behind(heard, lag)
-    yield _identifiers(heard)
-    yield from _not_well(heard)
-    yield _packs(heard)
-    yield _versions(heard)
-    yield _clocks(heard)
-    yield from _late(delays_ms)
+    yield _producers(heard, t)
+    yield _workers(heard, t)
+    yield from _behind(heard, lag, t)
+    yield _identifiers(heard, t)
+    yield from _not_well(heard, t)
+    yield _packs(heard, t)
+    yield _versions(heard, t)
+    yield _clocks(heard, t)
+    yield from _late(delays_ms, t)
 
 
-def page_check(facts: PageFacts) -> Check:
+def page_check(facts: PageFacts, t: Texts) -> Check:
     """Who can see the page, and whether somebody on the way can read along."""
+    name = t("doctor.access")
     if facts.loopback_only:
-        who = "log in" if facts.login else "are let in without login"
-        return Check("access", "ok", f"only this machine reaches the page; visitors {who}")
+        said = t("doctor.access_here") if facts.login else t("doctor.access_here_open")
+        return Check(name, "ok", said)
     if not facts.login:
-        return Check(
-            "access",
-            "fail",
-            "whoever reaches this address sees and changes everything",
-            "set VIEWER_PASSWORD_HASH or VIEWER_USERS=true",
-        )
+        return Check(name, "fail", t("doctor.access_open"), t("doctor.access_open_fix"))
     if facts.https is False:
-        return Check(
-            "access",
-            "warn",
-            "visitors log in, but nothing is encrypted on the way",
-            "put a reverse proxy with TLS in front: docs/access.md",
-        )
-    return Check("access", "ok", "visitors log in")
+        return Check(name, "warn", t("doctor.access_plain"), t("doctor.access_plain_fix"))
+    return Check(name, "ok", t("doctor.access_login"))
 
 
-def _producers(heard: Sequence[Heard]) -> Check:
-    running = _running(heard, "producer")
+def _producers(heard: Sequence[Heard], t: Texts) -> Check:
+    name, running = t("doctor.producers"), _running(heard, "producer")
     if not running:
         gone = _of(heard, "producer")
         if gone and all(each.state == "ended" for each in gone):
-            return Check("producers", "ok", "every source has been read to its end")
-        return Check(
-            "producers", "warn", "none runs", "start `facestream producer` or use the Cameras page"
-        )
+            return Check(name, "ok", t("doctor.sources_ended"))
+        return Check(name, "warn", t("doctor.no_producer"), t("doctor.no_producer_fix"))
     if not any(each.report.numbers.frames_in_per_s for each in running):
-        return Check(
-            "producers", "warn", f"{_count(running)}, no frames come in", "see the Cameras page"
-        )
-    return Check("producers", "ok", f"{_count(running)}, frames come in")
+        said = t("doctor.no_frames", n=len(running))
+        return Check(name, "warn", said, t("doctor.no_frames_fix"))
+    return Check(name, "ok", t("doctor.frames", n=len(running)))
 
 
-def _workers(heard: Sequence[Heard]) -> Check:
-    running = _running(heard, "worker")
+def _workers(heard: Sequence[Heard], t: Texts) -> Check:
+    name, running = t("doctor.workers"), _running(heard, "worker")
     ready = [each for each in running if each.state == "ready"]
     if not running:
-        return Check(
-            "workers", "fail", "none runs: no faces are found", "start `facestream worker`"
-        )
+        return Check(name, "fail", t("doctor.no_worker"), t("doctor.no_worker_fix"))
     if not ready:
-        return Check(
-            "workers", "warn", f"{_count(running)}, none ready yet", "wait, or see its log"
-        )
-    return Check("workers", "ok", _count(running))
+        said = t("doctor.none_ready", n=len(running))
+        return Check(name, "warn", said, t("doctor.see_log"))
+    return Check(name, "ok", t("doctor.running", n=len(running)))
 
 
-def _behind(heard: Sequence[Heard], lag: LagState) -> Iterator[Check]:
+def _behind(heard: Sequence[Heard], lag: LagState, t: Texts) -> Iterator[Check]:
     for group in lag.groups:
-        running = _running(heard, group.group.role)
-        rate = sum(each.report.numbers.frames_in_per_s for each in running)
-        if group.lag > 20 and group.lag > 10 * rate:
-            remedy = (
-                "start more workers, or lower frames/s at the cameras"
-                if group.group.role == "worker"
-                else "give it more CPU"
-            )
-            wait = f", {group.lag / rate:.0f} s of work" if rate else ""
+        role, waiting = group.group.role, group.lag
+        rate = sum(each.report.numbers.frames_in_per_s for each in _running(heard, role))
+        if waiting > 20 and waiting > 10 * rate:
             yield Check(
-                f"{group.group.role} group", "warn", f"{group.lag} records wait{wait}", remedy
+                t("doctor.group", role=role),
+                "warn",
+                t("doctor.behind_by", n=waiting, seconds=f"{waiting / rate:.0f}")
+                if rate
+                else t("doctor.behind", n=waiting),
+                t("doctor.behind_worker_fix") if role == "worker" else t("doctor.behind_fix"),
             )
 
 
-def _identifiers(heard: Sequence[Heard]) -> Check:
-    running = _running(heard, "identifier")
+def _identifiers(heard: Sequence[Heard], t: Texts) -> Check:
+    name, running = t("doctor.identifiers"), _running(heard, "identifier")
     if not running:
-        return Check(
-            "identifiers", "fail", "none runs: nobody gets a name", "start `facestream identifier`"
-        )
+        return Check(name, "fail", t("doctor.no_identifier"), t("doctor.no_identifier_fix"))
     if all(each.report.about.get("gallery_references") == "0" for each in running):
-        return Check("identifiers", "warn", "nobody is enrolled yet", "add people: People page")
-    return Check("identifiers", "ok", _count(running))
+        return Check(name, "warn", t("doctor.nobody"), t("doctor.nobody_fix"))
+    return Check(name, "ok", t("doctor.running", n=len(running)))
 
 
-def _not_well(heard: Sequence[Heard]) -> Iterator[Check]:
+def _not_well(heard: Sequence[Heard], t: Texts) -> Iterator[Check]:
     for each in heard:
-        name = f"{each.report.service} {each.report.instance}"
+        name = _name(each)
         if each.state == "gone":
-            yield Check(
-                name, "warn", "silent, and said no goodbye", "did it crash? its log says why"
-            )
+            yield Check(name, "warn", t("doctor.gone"), t("doctor.gone_fix"))
         elif each.state == "waiting":
             parts = [
-                f"{part}: {state.detail or 'not ready'}"
+                f"{part}: {state.detail or t('doctor.not_ready')}"
                 for part, state in each.report.parts.items()
                 if not state.ok
             ]
-            yield Check(name, "warn", "; ".join(parts) or "not ready", "wait, or see its log")
+            said = "; ".join(parts) or t("doctor.not_ready")
+            yield Check(name, "warn", said, t("doctor.see_log"))
         if each.restarts >= 3:
-            yield Check(
-                name, "warn", f"began {each.restarts} times anew in ten minutes", "see its log"
-            )
+            said = t("doctor.restarts", n=each.restarts)
+            yield Check(name, "warn", said, t("doctor.restarts_fix"))
 
 
-def _packs(heard: Sequence[Heard]) -> Check:
+def _packs(heard: Sequence[Heard], t: Texts) -> Check:
+    name = t("doctor.models")
     used: dict[str, list[Heard]] = {}
     for each in heard:
         pack = each.report.about.get("model_pack")
         if pack and each.state in ("ready", "waiting"):
             used.setdefault(pack, []).append(each)
     if not used:
-        return Check("models", "warn", "nobody says which model pack runs")
+        return Check(name, "warn", t("doctor.no_pack"))
     if len(used) > 1:
-        who = "; ".join(f"{pack}: {_named(group)}" for pack, group in sorted(used.items()))
-        return Check(
-            "models",
-            "fail",
-            f"faces of different packs cannot be compared: {who}",
-            "set MODEL_PACK alike everywhere",
-        )
-    devices = sorted({each.report.about.get("device", "") for each in heard} - {""})
-    return Check("models", "ok", " on ".join([next(iter(used)), *devices[:1]]))
+        who = "; ".join(f"{pack}: {_named(group, t)}" for pack, group in sorted(used.items()))
+        return Check(name, "fail", t("doctor.packs", who=who), t("doctor.packs_fix"))
+    pack, devices = next(iter(used)), {each.report.about.get("device", "") for each in heard}
+    device = next(iter(sorted(devices - {""})), None)
+    return Check(
+        name, "ok", pack if device is None else t("doctor.pack_on", pack=pack, device=device)
+    )
 
 
-def _versions(heard: Sequence[Heard]) -> Check:
+def _versions(heard: Sequence[Heard], t: Texts) -> Check:
+    name = t("doctor.versions")
     versions = sorted({each.report.version for each in heard if each.state in ("ready", "waiting")})
     if len(versions) > 1:
-        return Check("versions", "warn", f"{', '.join(versions)} run side by side", "update all")
-    return Check("versions", "ok", "".join(versions) or "nothing runs")
+        said = t("doctor.versions_differ", versions=", ".join(versions))
+        return Check(name, "warn", said, t("doctor.versions_differ_fix"))
+    return Check(name, "ok", "".join(versions) or t("doctor.nothing_runs"))
 
 
-def _clocks(heard: Sequence[Heard]) -> Check:
+def _clocks(heard: Sequence[Heard], t: Texts) -> Check:
+    name = t("doctor.clocks")
     off = [
         (each, each.ahead_s)
         for each in heard
         if each.ahead_s is not None and abs(each.ahead_s) > _CLOCK_OFF_S
     ]
-    if off:
-        ahead_s = max((ahead_s for _, ahead_s in off), key=abs)
-        side = "ahead of" if ahead_s > 0 else "behind"
-        return Check(
-            "clocks",
-            "warn",
-            f"{_named([one for one, _ in off])}: up to {abs(ahead_s):.1f} s {side} the viewer's",
-            "let NTP set the clocks: delays and MAX_FRAME_AGE_S go by them",
-        )
-    return Check("clocks", "ok", "within a second of each other")
+    if not off:
+        return Check(name, "ok", t("doctor.clocks_agree"))
+    ahead_s = max((ahead_s for _, ahead_s in off), key=abs)
+    told = {"who": _named([one for one, _ in off], t), "seconds": f"{abs(ahead_s):.1f}"}
+    said = t("doctor.clock_ahead", **told) if ahead_s > 0 else t("doctor.clock_behind", **told)
+    return Check(name, "warn", said, t("doctor.clocks_fix"))
 
 
-def _late(delays_ms: Sequence[tuple[str, int]]) -> Iterator[Check]:
+def _late(delays_ms: Sequence[tuple[str, int]], t: Texts) -> Iterator[Check]:
     late = [(name, delay) for name, delay in delays_ms if delay > _LATE_MS]
     if late:
-        name, delay = max(late, key=lambda pair: pair[1])
-        yield Check(
-            "delay",
-            "warn",
-            f"pictures of {name} are {delay / 1_000:.0f} s old when they come",
-            "is its clock right, or the machine too slow? see lag above",
-        )
+        camera, delay = max(late, key=lambda pair: pair[1])
+        said = t("doctor.late", camera=camera, seconds=f"{delay / 1_000:.0f}")
+        yield Check(t("doctor.delay"), "warn", said, t("doctor.late_fix"))
 
 
 def _of(heard: Sequence[Heard], service: str) -> list[Heard]:
@@ -225,11 +196,11 @@ def _running(heard: Sequence[Heard], service: str) -> list[Heard]:
     return [each for each in _of(heard, service) if each.state in ("ready", "waiting")]
 
 
-def _count(heard: Sequence[Heard]) -> str:
-    return f"{len(heard)} running"
+def _name(each: Heard) -> str:
+    return f"{each.report.service} {each.report.instance}"
 
 
-def _named(heard: Sequence[Heard]) -> str:
-    names = [f"{each.report.service} {each.report.instance}" for each in heard]
-    more = len(names) - _MOST_NAMED
-    return ", ".join(names[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+def _named(heard: Sequence[Heard], t: Texts) -> str:
+    first = ", ".join(_name(each) for each in heard[:_MOST_NAMED])
+    more = len(heard) - _MOST_NAMED
+    return t("doctor.and_more", first=first, n=more) if more > 0 else first

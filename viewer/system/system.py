@@ -21,6 +21,7 @@ from viewer.system.document import DoctorJson, SystemJson, doctor_document, make
 from viewer.system.findings import PageFacts, fleet_checks, page_check
 from viewer.system.lag import LagMonitor, WatchedGroup
 from viewer.system.reader import StatusReader
+from viewer.texts import Texts
 
 _BROKER_TIMEOUT_S = 5.0
 _FRESH_S = 1.0
@@ -54,6 +55,7 @@ class System:
         facts: how the page is reached.
         state: cameras as they are.
         identifier: asked whether it answers.
+        texts: what the doctor says.
         now: the time, with a zone.
     """
 
@@ -64,12 +66,14 @@ class System:
         facts: PageFacts,
         state: StateReader,
         identifier: Identifier,
+        texts: Texts,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._settings = settings
         self._facts = facts
         self._state = state
         self._identifier = identifier
+        self._texts = texts
         self._now = now
         self._board = StatusBoard(now)
         self._reader = StatusReader(settings, self._board)
@@ -125,11 +129,11 @@ class System:
         delays = [(c.name, c.delay_ms) for c in self._state.board.cameras() if not c.stale]
         lag = self._lag.state
         heard_until = lag.heard_at if lag.answering is False else None
-        yield from fleet_checks(self._board.instances(heard_until), lag, delays)
-        yield identifier_check(self._identifier)
+        yield from fleet_checks(self._board.instances(heard_until), lag, delays, self._texts)
+        yield identifier_check(self._identifier, self._texts)
         if self._facts.data_dir is not None:
             yield disk(self._facts.data_dir)
-        yield page_check(self._facts)
+        yield page_check(self._facts, self._texts)
 
 
 def watched(settings: KafkaSettings, groups: WatchedGroups) -> list[WatchedGroup]:
@@ -140,21 +144,16 @@ def watched(settings: KafkaSettings, groups: WatchedGroups) -> list[WatchedGroup
     ]
 
 
-def identifier_check(identifier: Identifier) -> Check:
+def identifier_check(identifier: Identifier, t: Texts) -> Check:
     """Its API answers and lets the viewer in."""
+    name = t("doctor.api")
     if identifier.url is None:
-        return Check(
-            "identifier API",
-            "warn",
-            "people, sightings and cameras cannot be shown or changed here",
-            "set IDENTIFIER_URL",
-        )
+        return Check(name, "warn", t("doctor.api_unset"), t("doctor.api_unset_fix"))
     try:
         identifier.get("/gallery")
     except IdentifierAway as error:
-        return Check("identifier API", "fail", str(error), "start it, or correct IDENTIFIER_URL")
+        return Check(name, "fail", str(error), t("doctor.api_away_fix"))
     except IdentifierProblem as error:
-        return Check(
-            "identifier API", "fail", f"it refuses: {error.detail}", "correct IDENTIFIER_TOKEN"
-        )
-    return Check("identifier API", "ok", f"{identifier.url} answers")
+        said = t("doctor.api_refuses", detail=error.detail)
+        return Check(name, "fail", said, t("doctor.api_refuses_fix"))
+    return Check(name, "ok", t("doctor.api_answers", url=identifier.url))

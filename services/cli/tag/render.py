@@ -20,6 +20,7 @@ from services.records.jpeg import Image, encode_jpeg
 from viewer.drawing import draw_marks
 from viewer.lettering import Lettering
 from viewer.pictures import picture_of
+from viewer.texts import Texts
 
 _QUALITY = 92
 _LARGER = 1.6  # a label covers hair and chin, too
@@ -43,6 +44,7 @@ class Painter:
 
     def __init__(self, labels: Mapping[str, Path] | None) -> None:
         self._lettering = Lettering()
+        self._texts = Texts()
         self._labels = None
         if labels is not None:
             self._labels = {slug: _read_label(path) for slug, path in labels.items()}
@@ -95,7 +97,7 @@ class Painter:
 
     def _paint(self, image: Image, frame: IdentifiedFrame) -> Image:
         if self._labels is None:
-            picture = picture_of(frame, b"")
+            picture = picture_of(frame, b"", self._texts)
             draw_marks(image, picture.marks, picture.size, self._lettering)
             return image
         for face in frame.faces:

@@ -10,6 +10,7 @@ import sys
 import urllib.request
 from pathlib import Path
 
+import httpx
 import psutil
 import pytest
 
@@ -41,6 +42,19 @@ def answers(port: str) -> bool:
             return True
     except OSError:
         return False
+
+
+def producers_known(env: dict[str, str]) -> int:
+    """How many producers the identifier of a demo knows."""
+    try:
+        answer = httpx.get(
+            f"http://127.0.0.1:{env['API_PORT']}/api/v1/cameras",
+            headers={"Authorization": f"Bearer {env['API_TOKEN']}"},
+            timeout=5,
+        )
+    except httpx.HTTPError:
+        return 0
+    return len(answer.json()["producers"])
 
 
 def test_the_demo_names_the_right_people_in_the_right_cameras(tmp_path: Path) -> None:
@@ -95,6 +109,31 @@ def test_ctrl_c_ends_the_demo_with_a_summary_and_leaves_no_process(
     assert "Traceback" not in text
     _, alive = psutil.wait_procs(children, timeout=1)
     assert alive == []
+
+
+def test_its_producers_never_hold_the_token_that_is_good_for_everything(tmp_path: Path) -> None:
+    env = demo_env(tmp_path) | {"API_TOKEN": "good for everything"}
+    env.pop("PRODUCER_TOKEN", None)
+    with (tmp_path / "output").open("w") as output:
+        process = subprocess.Popen(
+            command("demo"), env=env, stdout=output, stderr=output, start_new_session=True
+        )
+    try:
+        eventually(lambda: producers_known(env) == 2, 120, "both producers report")
+        environments = {
+            child.cmdline()[3]: child.environ()
+            for child in psutil.Process(process.pid).children(recursive=True)
+            if child.cmdline()[1:3] == ["-m", "services.cli.main"]
+        }
+        process.send_signal(signal.SIGINT)
+        process.wait(60)
+    finally:
+        process.kill()
+    assert environments["viewer"]["IDENTIFIER_TOKEN"] == "good for everything"
+    for service in ("producer", "worker"):
+        assert "good for everything" not in environments[service].values(), service
+    made = environments["producer"]["IDENTIFIER_TOKEN"]
+    assert made == environments["identifier"]["PRODUCER_TOKEN"]
 
 
 def test_a_source_that_cannot_be_opened_is_one_line_and_an_error(tmp_path: Path) -> None:

@@ -59,6 +59,7 @@ from services.models.analysis import FaceAnalyser
 MAX_BODY_BYTES = 1_000_000
 EXAMPLES = 6
 TOKEN = "correct horse battery staple"
+PRODUCER_TOKEN = "right horse for the cart"
 
 Start = Callable[..., str]
 
@@ -118,8 +119,8 @@ def start(people_and_routers: tuple[People, list[APIRouter]]) -> Iterator[Start]
     people, routers = people_and_routers
     with ExitStack() as at_exit:
 
-        def start_one(token: str | None = None) -> str:
-            access = Access.on_loopback("127.0.0.1", token, MAX_BODY_BYTES)
+        def start_one(token: str | None = None, **more: Any) -> str:
+            access = Access.on_loopback("127.0.0.1", token, MAX_BODY_BYTES, **more)
             server = ApiServer(make_app(people, Health(), access, routers), "127.0.0.1", 0)
             server.start()
             at_exit.callback(server.stop)
@@ -215,3 +216,37 @@ def test_a_wrong_method_is_told_all_that_a_path_takes(start: Start) -> None:
     answer = httpx.request("PROPFIND", f"{start()}/api/v1/people/sam")
     assert answer.status_code == 405
     assert {"GET", "DELETE"} <= set(answer.headers["allow"].split(", "))
+
+
+@pytest.mark.parametrize("own_token", [TOKEN, None])
+def test_a_producers_token_opens_what_producers_do_and_no_other_call(
+    start: Start, tmp_path: Path, own_token: str | None
+) -> None:
+    database = Database(sqlite_url(tmp_path / "gallery"))
+    tokens = Tokens(database)
+    made = tokens.create("yard", ["producer"]).text
+    address = start(own_token, check=tokens.check, producer_token=PRODUCER_TOKEN)
+    paths = document(address, own_token)["paths"]
+    calls = [(method, path) for path, methods in paths.items() for method in methods]
+    calls = [*calls, ("get", "/openapi.json"), ("get", "/api/v1/forgotten")]
+    for token in (PRODUCER_TOKEN, made):
+        headers = {"Authorization": f"Bearer {token}"}
+        opened = {
+            (method, path)
+            for method, path in calls
+            if httpx.request(method, address + path, headers=headers).status_code != 403
+        }
+        assert opened == {
+            ("get", "/api/v1/health"),
+            ("put", "/api/v1/producers/{producer}"),
+            ("put", "/api/v1/producers/{producer}/shots/{shot}"),
+        }
+    database.close()
+
+
+def test_what_is_almost_a_producers_token_is_none(start: Start) -> None:
+    address = start(TOKEN, producer_token=PRODUCER_TOKEN)
+    for wrong in (PRODUCER_TOKEN[:-1], PRODUCER_TOKEN + "x", PRODUCER_TOKEN.upper()):
+        headers = {"Authorization": f"Bearer {wrong}"}
+        answer = httpx.put(f"{address}/api/v1/producers/yard", headers=headers, json={})
+        assert (answer.status_code, answer.json()["reason"]) == (401, "no-token")

@@ -24,6 +24,7 @@ from viewer.state import StateReader
 from viewer.system.document import CheckJson, SystemJson
 from viewer.system.findings import PageFacts
 from viewer.system.system import System, WatchedGroups
+from viewer.texts import Texts
 
 
 class Settings(KafkaSettings):
@@ -52,7 +53,7 @@ def system(
     groups = WatchedGroups(f"{prefix}workers", f"{prefix}identifiers")
     state = StateReader(Board(2, 3_600), Health())
     identifier = Identifier("http://127.0.0.1:9")
-    made = System(settings, groups, facts or PageFacts(), state, identifier)
+    made = System(settings, groups, facts or PageFacts(), state, identifier, Texts())
     made.start()
     try:
         yield made

@@ -44,6 +44,26 @@ def test_a_token_may_come_from_a_file_and_is_never_shown(tmp_path: Path) -> None
     assert "pw" not in repr(settings)
 
 
+def test_producers_have_a_token_of_their_own_and_never_the_one_for_everything(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "token").write_text("open barley\n")
+    settings = load(API_TOKEN="sesame open", PRODUCER_TOKEN_FILE=str(tmp_path / "token"))
+    assert settings.producer_token is not None
+    assert settings.producer_token.get_secret_value() == "open barley"
+    assert "barley" not in repr(settings)
+    with pytest.raises(SettingsError, match="PRODUCER_TOKEN is API_TOKEN") as caught:
+        load(API_TOKEN="sesame open", PRODUCER_TOKEN="sesame open")
+    assert "sesame" not in str(caught.value)
+    with pytest.raises(SettingsError, match="PRODUCER_TOKEN"):
+        load(PRODUCER_TOKEN="short")
+
+
+def test_a_producers_token_does_not_open_an_api_that_others_reach() -> None:
+    with pytest.raises(SettingsError, match="set API_TOKEN"):
+        load(API_HOST="0.0.0.0", PRODUCER_TOKEN="long enough")  # noqa: S104
+
+
 def test_a_person_needs_a_reference_and_gets_a_group_of_their_own() -> None:
     with pytest.raises(SettingsError, match="PERSON and REFERENCE"):
         load(PERSON="Sam")

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from viewer.identifier import Json
 from viewer.pages.sightings.filters import Filters
+from viewer.texts import Texts
 
 MOST_ROWS = 1_000_000
 COLUMNS = (
@@ -72,11 +73,12 @@ def row_of(sighting: Json) -> list[Cell]:
     return [safe(cell) for cell in cells]
 
 
-def csv_parts(parts: Iterable[list[Json]], most: int = MOST_ROWS) -> Iterator[bytes]:
+def csv_parts(parts: Iterable[list[Json]], t: Texts, most: int = MOST_ROWS) -> Iterator[bytes]:
     """The file, piece by piece, UTF-8.
 
     Args:
         parts: sightings of the identifier.
+        t: for the last row.
         most: rows after which it ends, saying so in the last one.
     """
     yield (_BYTE_ORDER_MARK + _lines([COLUMNS])).encode()
@@ -85,7 +87,7 @@ def csv_parts(parts: Iterable[list[Json]], most: int = MOST_ROWS) -> Iterator[by
         yield _lines(row_of(sighting) for sighting in part[:left]).encode()
         left -= len(part)
         if left < 0:
-            said = f"only the newest {most} sightings are in this file"
+            said = t("sightings.export_cut", n=most)
             yield _lines([[said, *[None] * (len(COLUMNS) - 1)]]).encode()
             return
 

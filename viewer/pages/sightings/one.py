@@ -11,10 +11,10 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from viewer.access.flask import needs
 from viewer.identifier import Json
-from viewer.pages.parts import Parts, done
+from viewer.pages.parts import Parts, blurs, done
 from viewer.pages.sightings.asking import asked_filters, known_people
 from viewer.pages.sightings.filters import Filters, utc_now
-from viewer.pages.sightings.pictures import blurs, check_id
+from viewer.pages.sightings.pictures import check_id
 from viewer.pages.sightings.reading import before, following
 from viewer.pages.sightings.timeline import day_title, line_of
 

@@ -8,10 +8,10 @@ from flask import Blueprint, Response, abort
 
 from services.errors import RecordError
 from services.records.jpeg import decode_jpeg, encode_jpeg
-from viewer.access.flask import needs, visitor
+from viewer.access.flask import needs
 from viewer.blurring import blur_all
 from viewer.identifier import File, IdentifierProblem
-from viewer.pages.parts import Parts, picture
+from viewer.pages.parts import Parts, blurs, picture
 
 _ID = re.compile(r"[0-9a-f]{32}")
 _BLURRED_MAX_AGE_S = 60
@@ -25,11 +25,6 @@ def check_id(sighting: str) -> str:
     if not _ID.fullmatch(sighting):
         abort(404)
     return sighting
-
-
-def blurs(parts: Parts) -> bool:
-    """Whether whoever asks is shown unknown faces only blurred."""
-    return parts.blur_unknown or visitor().blur
 
 
 def picture_routes(parts: Parts) -> Blueprint:

@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from identifier.access.tokens import Tokens
 from identifier.api.app import make_app
 from identifier.api.cameras import CameraRooms, camera_routes
 from identifier.api.guard import Access
@@ -98,13 +99,23 @@ def desk(open_desk: OpenDesk) -> Desk:
 
 @pytest.fixture
 def serve() -> Iterator[Serve]:
-    """Serves a desk: `serve(desk, port=0, token=None)`; it may be stopped and served again."""
+    """Serves a desk: `serve(desk, port=0, token=None)`; it may be stopped and served again.
+
+    With a token, API tokens count too, and `producer_token`.
+    """
     with ExitStack() as at_exit:
 
-        def start(desk: Desk, port: int = 0, token: str | None = None) -> ApiServer:
+        def start(
+            desk: Desk,
+            port: int = 0,
+            token: str | None = None,
+            producer_token: str | None = None,
+        ) -> ApiServer:
             store = GalleryStore(desk.database)
             people = People(store, GalleryWatcher(store, Health()), Enroller(_no_models, LIMITS))
-            access = Access.on_loopback("127.0.0.1", token, 8_000_000)
+            access = Access.on_loopback(
+                "127.0.0.1", token, 8_000_000, Tokens(desk.database).check, producer_token
+            )
             app = make_app(people, Health(), access, [camera_routes(desk.rooms)])
             server = ApiServer(app, "127.0.0.1", port)
             server.start()

@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
+from identifier.access.tokens import Tokens
 from services.cli.children import free_port
 from services.records.jpeg import jpeg_size
 from tests.integration.identifier.cameras.conftest import OpenDesk, Serve, client_of
@@ -75,6 +76,28 @@ def test_a_camera_is_added_runs_is_changed_and_ends(open_site: OpenSite) -> None
     for session in sessions:
         seqs = sorted(frame.seq for frame in frames if frame.session == session)
         assert seqs == list(range(len(seqs)))
+
+
+@pytest.mark.parametrize("kind", ["PRODUCER_TOKEN", "API token"])
+def test_the_scope_producer_is_all_that_a_producer_needs(
+    kind: str, open_desk: OpenDesk, serve: Serve, memory_broker: str, topic_prefix: str
+) -> None:
+    desk = open_desk()
+    server = serve(desk, token="good for everything", producer_token="good for cameras")
+    token = "good for cameras"
+    if kind == "API token":
+        token = Tokens(desk.database).create("yard", ["producer"]).text
+    site = Site(memory_broker, f"{topic_prefix}frames.raw", server)
+    with client_of(server, "good for everything") as api, camera() as yard:
+        with following(site, IDENTIFIER_TOKEN=token):
+            api.post("/cameras", json={"name": "yard", "address": yard.uri})
+            until(api, "yard", "running")
+            assert api.post("/cameras/shots", json={"camera": "yard"}).content == FRAMES[0]
+            gone = api.post("/cameras/shots", json={"address": f"http://127.0.0.1:{free_port()}/"})
+            assert gone.json()["reason"] == "unreachable"
+            eventually(lambda: len(site.frames("yard")) > 2, 30, "its frames come in")
+        # It has said goodbye: nobody waits until it is taken for dead.
+        assert api.get("/cameras").json()["producers"] == []
 
 
 def test_a_wrong_password_is_told_and_put_right(open_site: OpenSite) -> None:

@@ -6,14 +6,14 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.unit.viewer.sightings.listed import sighting
+from tests.unit.viewer.sightings.listed import TEXTS, sighting
 from viewer.identifier import Json
 from viewer.pages.sightings.export import COLUMNS, csv_parts, file_name, safe
 from viewer.pages.sightings.filters import Filters
 
 
 def rows(*parts: list[Json], most: int = 1_000) -> list[list[str]]:
-    data = b"".join(csv_parts(parts, most))
+    data = b"".join(csv_parts(parts, TEXTS, most))
     return list(csv.reader(io.StringIO(data.decode("utf-8-sig"), newline="")))
 
 
@@ -33,7 +33,7 @@ def test_numbers_stay_numbers() -> None:
 
 def test_the_file_is_as_rfc_4180_has_it() -> None:
     person = {"slug": "o", "name": 'Ó "Neill", M\u00fcller\nJr'}
-    data = b"".join(csv_parts([[sighting("2026-11-21T06:00:00+00:00", person=person)]]))
+    data = b"".join(csv_parts([[sighting("2026-11-21T06:00:00+00:00", person=person)]], TEXTS))
     assert data.startswith("\ufeffid,camera,person,".encode())
     assert data.endswith(b"\r\n")
     header, line = rows([sighting("2026-11-21T06:00:00+00:00", 65, person=person)])

@@ -14,7 +14,9 @@ from viewer.system.board import StatusBoard
 from viewer.system.doctor import Doctor
 from viewer.system.findings import PageFacts, fleet_checks, page_check
 from viewer.system.lag import GroupState, LagState, PartitionLag, WatchedGroup
+from viewer.texts import Texts
 
+TEXTS = Texts()
 FLEET = (
     report(service="producer", instance="cam", in_per_s=25),
     report(service="worker", instance="w", model_pack="buffalo_s", device="cpu"),
@@ -34,7 +36,7 @@ def checks(
     for each in reports:
         board.add(each)
     clock.forward(after_s)
-    found = fleet_checks(board.instances(), lag or LagState(), delays)
+    found = fleet_checks(board.instances(), lag or LagState(), delays, TEXTS)
     return {check.what: check for check in found}
 
 
@@ -133,10 +135,12 @@ def test_a_group_that_falls_behind_is_said_and_a_few_records_are_not() -> None:
 
 
 def test_the_page_says_who_can_reach_it() -> None:
-    assert page_check(PageFacts(loopback_only=True)).state == "ok"
-    assert page_check(PageFacts(loopback_only=False, login=False)).state == "fail"
-    assert page_check(PageFacts(loopback_only=False, login=True, https=False)).state == "warn"
-    assert page_check(PageFacts(loopback_only=False, login=True, https=True)).state == "ok"
+    assert page_check(PageFacts(loopback_only=True), TEXTS).state == "ok"
+    assert page_check(PageFacts(loopback_only=False, login=False), TEXTS).state == "fail"
+    assert (
+        page_check(PageFacts(loopback_only=False, login=True, https=False), TEXTS).state == "warn"
+    )
+    assert page_check(PageFacts(loopback_only=False, login=True, https=True), TEXTS).state == "ok"
 
 
 def test_the_doctor_looks_once_in_ten_seconds_however_many_ask() -> None:
