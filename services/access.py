@@ -45,10 +45,18 @@ LONGEST_USER_NAME = 64
 SHORTEST_PASSWORD = 10
 LONGEST_PASSWORD = 1_024
 
+BEARER_PREFIX: Final = "fst_"  # makes a token that leaked to a public place findable
+
+_TOKEN = re.compile(rf"{BEARER_PREFIX}[A-Za-z0-9_-]{{1,196}}")
 _NAME = re.compile(r"\w[\w.@+' -]*")
 _DOLLARS = 5  # $argon2id$v=..$m=..,t=..,p=..$salt$hash
 _HASHES_AT_ONCE = 2  # each takes 64 MiB
 _hashing = threading.BoundedSemaphore(_HASHES_AT_ONCE)
+
+
+def is_token(text: str) -> bool:
+    """Whether a text looks like an API token; whether it is one, the identifier knows."""
+    return _TOKEN.fullmatch(text) is not None
 
 
 def scopes_of(role: str) -> frozenset[Scope]:

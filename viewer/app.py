@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from pydantic import SecretStr
 
+from services.certificate import trust
 from services.lifecycle.health import Health
 from services.lifecycle.stopping import StopSignal
 from viewer.access.assembly import open_access
@@ -21,8 +22,10 @@ from viewer.lettering import Lettering
 from viewer.live import Live
 from viewer.pages import make_pages
 from viewer.pages.parts import Parts
+from viewer.paging import Pages
 from viewer.painter import Brush, Painter
 from viewer.push import Push
+from viewer.seats import Seats
 from viewer.settings import ViewerSettings
 from viewer.state import StateReader
 from viewer.streams import Streams
@@ -47,16 +50,21 @@ def open_viewer(settings: ViewerSettings, health: Health, stop: StopSignal) -> I
     Raises:
         FatalError: at the end, when the feed could not go on.
     """
-    board = Board(settings.stale_after_s, settings.forget_after_h * 3_600)
+    texts = Texts()
+    board = Board(settings.stale_after_s, settings.forget_after_h * 3_600, texts)
     live = Live(board, asyncio.get_running_loop())
     painter = make_painter(settings)
-    feed = Feed(settings, board, live.changed, health, stop)
+    feed = Feed(settings, board, live.changed, health, stop, texts)
     feed.start()
-    identifier = Identifier(settings.identifier_url, _text(settings.identifier_token))
+    identifier = Identifier(
+        settings.identifier_url,
+        _text(settings.identifier_token),
+        trust(settings.identifier_ca),
+    )
     if identifier.url is not None:
         Enrolled(identifier, board, live.changed, stop).start()
     state = StateReader(board, health)
-    system = make_system(settings, state, identifier)
+    system = make_system(settings, state, identifier, texts)
     system.start()
     try:
         yield Viewer(make_site(settings, live, painter, state, identifier, system), live)
@@ -81,7 +89,12 @@ def make_painter(settings: ViewerSettings) -> Painter:
     return Painter(brush, Lettering(settings.label_font), blur_unknown=settings.blur_unknown)
 
 
-def make_system(settings: ViewerSettings, state: StateReader, identifier: Identifier) -> System:
+def make_system(
+    settings: ViewerSettings,
+    state: StateReader,
+    identifier: Identifier,
+    texts: Texts | None = None,
+) -> System:
     """What the system page shows."""
     facts = PageFacts(
         loopback_only=settings.loopback_only,
@@ -90,7 +103,7 @@ def make_system(settings: ViewerSettings, state: StateReader, identifier: Identi
         data_dir=settings.data_dir,
     )
     groups = WatchedGroups(settings.worker_group, settings.identifier_group)
-    return System(settings, groups, facts, state, identifier)
+    return System(settings, groups, facts, state, identifier, texts or Texts())
 
 
 def make_site(
@@ -107,14 +120,18 @@ def make_site(
         SettingsError: VIEWER_SECRET, or the key in the data directory, cannot be used.
     """
     identifier = identifier or Identifier(None)
-    access = open_access(settings.access_options(settings.host_names), identifier)
-    parts = Parts(state, identifier, Texts(), settings.blur_unknown, settings.topic_person_prefix)
+    texts = Texts()
+    access = open_access(settings.access_options(settings.host_names), identifier, texts)
+    parts = Parts(state, identifier, texts, settings.blur_unknown, settings.topic_person_prefix)
+    pages = make_pages(parts, access, system or make_system(settings, state, identifier))
+    seats = Seats(settings.max_streams, settings.max_streams_per_visitor)
     rooms = Rooms(
         access.gate,
-        Streams(live, painter, state, fps_limit=settings.fps_limit, most=settings.max_streams),
-        Events(identifier.url, identifier.headers, live.closed),
-        Push(settings.ingest_url, _text(settings.ingest_token)),
-        make_pages(parts, access, system or make_system(settings, state, identifier)),
+        Streams(live, painter, state, seats, fps_limit=settings.fps_limit),
+        Events(identifier.url, identifier.headers, live.closed, identifier.trust),
+        Push(settings.ingest_url, texts, _text(settings.ingest_token), trust(settings.ingest_ca)),
+        Pages(pages, texts),
+        texts,
     )
     return Site(rooms, settings.host_names)
 

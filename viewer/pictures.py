@@ -12,9 +12,11 @@ from typing import NamedTuple
 from services.records.facestream_pb2 import IdentifiedFace, IdentifiedFrame
 from services.records.frames import from_ref
 from viewer.shadows import Shadow
+from viewer.texts import Texts
 
 _MAX_NAME = 64
 _MAX_FACES = 512
+MOST_DRAWN = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,7 @@ class Mark:
         box: x, y, width, height; pixels in the frame, finite.
         person: slug, empty for an unknown face.
         name: as the user wrote it, without control characters; "Unknown 7" for an unknown
-            person with a number, empty for a face that has none yet.
+            person with a number, "unknown" for a face that has none yet.
         similarity: cosine to the best reference, -1 to 1.
     """
 
@@ -54,6 +56,41 @@ class Rendering:
 
     jpeg: bytes = field(repr=False)
     part: bytes = field(repr=False)
+
+
+Kind = tuple[int, str, Style]
+"""Which drawing it is: width (0 for the picture's own, below 0 for another cut), caption, style."""
+
+
+class Renderings:
+    """What was drawn of a picture.
+
+    After `MOST_DRAWN` it has, for whom a width is missing, the nearest one there is: a few who ask
+    for every width do not keep the painter from everybody else's. Caption and style are always
+    those that were asked for: a width more or less shows nobody a face that is to be blurred.
+    """
+
+    def __init__(self) -> None:
+        self._drawn: dict[Kind, asyncio.Future[Rendering]] = {}
+        self._wholes = 0
+
+    def get(self, kind: Kind) -> asyncio.Future[Rendering] | None:
+        """What was drawn, or is to stand for it; None when it is to be drawn."""
+        found = self._drawn.get(kind)
+        if found is not None or kind[0] < 0 or self._wholes < MOST_DRAWN:
+            return found
+        like = [each for each in self._drawn if each[0] >= 0 and each[1:] == kind[1:]]
+        wider = [each for each in like if _extent(each) > _extent(kind)]
+        if wider:
+            return self._drawn[min(wider, key=_extent)]
+        return self._drawn[max(like, key=_extent)] if like else None
+
+    def __setitem__(self, kind: Kind, rendering: asyncio.Future[Rendering]) -> None:
+        self._drawn[kind] = rendering
+        self._wholes += kind[0] >= 0
+
+    def __contains__(self, kind: object) -> bool:
+        return kind in self._drawn
 
 
 @dataclass(slots=True, eq=False)
@@ -86,9 +123,7 @@ class Picture:
     crowded: bool = False
     shadows: tuple[Shadow, ...] = field(default=(), repr=False)
     sent: bool = field(default=False, repr=False)
-    renderings: dict[tuple[int, str, Style], asyncio.Future[Rendering]] = field(
-        default_factory=dict, repr=False
-    )
+    renderings: Renderings = field(default_factory=Renderings, repr=False)
 
     @property
     def strangers(self) -> list[tuple[float, float, float, float]]:
@@ -103,8 +138,17 @@ class Picture:
         return self.captured_at >= shown.captured_at
 
 
-def picture_of(identified: IdentifiedFrame, jpeg: bytes) -> Picture:
+def _extent(kind: Kind) -> float:
+    return kind[0] or math.inf
+
+
+def picture_of(identified: IdentifiedFrame, jpeg: bytes, t: Texts) -> Picture:
     """Make a picture of a record of `faces.identified`.
+
+    Args:
+        identified: the record.
+        jpeg: its frame.
+        t: what unknown people are called.
 
     Raises:
         RecordError: the frame names no camera, no time or no size.
@@ -116,7 +160,7 @@ def picture_of(identified: IdentifiedFrame, jpeg: bytes) -> Picture:
         seq=meta.seq,
         captured_at=meta.captured_at.astimezone(UTC),
         size=(meta.width, meta.height),
-        marks=tuple(mark for face in identified.faces[:_MAX_FACES] if (mark := _mark(face))),
+        marks=tuple(mark for face in identified.faces[:_MAX_FACES] if (mark := _mark(face, t))),
         jpeg=jpeg,
         late=identified.late,
         crowded=len(identified.faces) > _MAX_FACES,
@@ -131,11 +175,13 @@ def printable(name: str) -> str:
     return kept if len(kept) <= _MAX_NAME else kept[: _MAX_NAME - 1] + "…"
 
 
-def _mark(face: IdentifiedFace) -> Mark | None:
+def _mark(face: IdentifiedFace, t: Texts) -> Mark | None:
     box = (face.box.x, face.box.y, face.box.width, face.box.height)
     if not all(math.isfinite(number) for number in box) or box[2] <= 0 or box[3] <= 0:
         return None
     person = printable(face.person)
     similarity = face.similarity if math.isfinite(face.similarity) else 0.0
-    number = f"Unknown {face.unknown}" if face.unknown else ""
-    return Mark(box, person, printable(face.name) or person or number, similarity)
+    if person:
+        return Mark(box, person, printable(face.name) or person, similarity)
+    name = t("pictures.unknown_n", n=face.unknown) if face.unknown else t("pictures.unknown")
+    return Mark(box, "", name, similarity)

@@ -11,10 +11,12 @@ from typing import Final
 import httpx
 import structlog
 
+from services.certificate import Trust, distrust
 from services.records.frames import valid_camera_name
 from viewer.access.proxies import header
 from viewer.access.visitors import Visitor
 from viewer.asgi import Headers, Receive, Scope, Send, answer
+from viewer.texts import Texts
 
 log = structlog.get_logger()
 
@@ -24,7 +26,6 @@ _ROOM_BYTES = 64 * 1024 * 1024
 _BODY_WITHIN_S = 20.0
 _TIMEOUT = httpx.Timeout(10.0, connect=2.0)
 _CONNECTIONS = httpx.Limits(max_connections=_MOST_CONNECTIONS, max_keepalive_connections=16)
-_LIMIT = f"A frame has {MOST_BYTES // 1024 // 1024} MiB at most."
 _LONGEST_LENGTH = 16
 _PATH = re.compile(r"/push/(?P<camera>[^/]+)")
 _PASSED_ON: Final = ("x-captured-at", "x-session")
@@ -62,10 +63,16 @@ class Push:
 
     Args:
         url: of the ingest, without a path; None where there is none.
+        texts: every sentence.
         token: for it, None where it wants none.
+        trust: whose certificate is believed.
     """
 
-    def __init__(self, url: str | None, token: str | None = None) -> None:
+    def __init__(
+        self, url: str | None, texts: Texts, token: str | None = None, trust: Trust = True
+    ) -> None:
+        self._texts = texts
+        self._trust = trust
         self._url = None if url is None else url.rstrip("/")
         self._headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         self._client: httpx.AsyncClient | None = None
@@ -78,20 +85,9 @@ class Push:
         if scope["method"] != "POST":
             await answer(send, 405, b"POST only\n", headers=[(b"allow", b"POST")])
         elif camera is None or not valid_camera_name(camera):
-            await _refuse(
-                send,
-                422,
-                "bad-name",
-                "A camera's name has 1 to 64 of the characters A-Z a-z 0-9 _ . - in it.",
-            )
+            await _refuse(send, 422, "bad-name", self._texts("cameras.bad_name"))
         elif self._url is None:
-            await _refuse(
-                send,
-                503,
-                "no-ingest",
-                "This page cannot take frames from browsers yet: nobody told the viewer where "
-                "the producer takes them in (INGEST_URL, see docs/streaming.md).",
-            )
+            await _refuse(send, 503, "no-ingest", self._texts("push.no_ingest"))
         else:
             await self._make_room(camera, scope, receive, send)
 
@@ -105,9 +101,9 @@ class Push:
         given = header(scope, "content-length")
         length = int(given) if given.isdigit() and len(given) < _LONGEST_LENGTH else MOST_BYTES
         if length > MOST_BYTES:
-            await _refuse(send, 413, "too-large", _LIMIT)
+            await self._too_large(send)
         elif length > self._room_bytes:
-            await _refuse(send, 429, "busy", "Too many cameras send at once.", retry_s=1)
+            await _refuse(send, 429, "busy", self._texts("push.busy"), retry_s=1)
         else:
             self._room_bytes -= length
             try:
@@ -120,42 +116,33 @@ class Push:
             async with asyncio.timeout(_BODY_WITHIN_S):
                 body = await _body(receive)
         except TimeoutError:
-            await _refuse(send, 408, "slow", "The frame did not come in time.")
+            await _refuse(send, 408, "slow", self._texts("push.too_slow"))
             return
         except _TooLargeError:
-            await _refuse(send, 413, "too-large", _LIMIT)
+            await self._too_large(send)
             return
         if body is None:
             return
         try:
             told = await self._hand_on(camera, scope, body)
         except (httpx.HTTPError, OSError) as error:
-            self._say(type(error).__name__)
-            await _refuse(
-                send,
-                503,
-                "ingest-away",
-                "The producer that takes frames in does not answer. Frames go on as soon as it "
-                "does.",
-                retry_s=1,
-            )
+            self._say(distrust(error, "INGEST_CA") or type(error).__name__)
+            await _refuse(send, 503, "ingest-away", self._texts("push.ingest_away"), retry_s=1)
             return
         if told.status_code not in _FOR_THE_BROWSER:
             self._say(f"answer {told.status_code}")
-            await _refuse(
-                send,
-                503,
-                "ingest-refuses",
-                f"The producer that takes frames in answered {told.status_code}: the viewer's "
-                "INGEST_URL or INGEST_TOKEN is not right.",
-                retry_s=2,
-            )
+            detail = self._texts("push.ingest_refuses", status=told.status_code)
+            await _refuse(send, 503, "ingest-refuses", detail, retry_s=2)
             return
         self._answering = True
         kind = told.headers.get("content-type", "application/json")
         wait = told.headers.get("retry-after", "")
         later = [(b"retry-after", wait.encode("latin-1"))] if wait.isdigit() else []
         await answer(send, told.status_code, told.content, kind, later)
+
+    async def _too_large(self, send: Send) -> None:
+        detail = self._texts("push.too_large", mib=MOST_BYTES // 1024 // 1024)
+        await _refuse(send, 413, "too-large", detail)
 
     async def _hand_on(self, camera: str, scope: Scope, body: bytes) -> httpx.Response:
         headers = {"Content-Type": "image/jpeg"}
@@ -172,6 +159,7 @@ class Push:
                 headers=self._headers,
                 timeout=_TIMEOUT,
                 limits=_CONNECTIONS,
+                verify=self._trust,
                 trust_env=False,
             )
         return self._client

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
+from services.certificate import Certificate, check_authority, check_certificate
 from services.kafka.settings import KafkaSettings
 from services.settings import CommaSeparated
 from viewer.access.binding import is_loopback
 from viewer.access.settings import AccessSettings
-from viewer.certificate import Certificate, check_certificate
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -56,6 +56,11 @@ class ViewerSettings(KafkaSettings, AccessSettings):
     identifier_token: SecretStr | None = Field(
         None, description="Token for that API, where it asks for one."
     )
+    identifier_ca: Path | None = Field(
+        None,
+        description="Certificates (PEM) of the authority to trust with IDENTIFIER_URL, instead of "
+        "the public ones.",
+    )
     ingest_url: str | None = Field(
         None,
         pattern=r"^https?://[^\s@]+$",
@@ -64,6 +69,11 @@ class ViewerSettings(KafkaSettings, AccessSettings):
     )
     ingest_token: SecretStr | None = Field(
         None, description="Token for that producer, where it asks for one (its INGEST_TOKEN)."
+    )
+    ingest_ca: Path | None = Field(
+        None,
+        description="Certificates (PEM) of the authority to trust with INGEST_URL, instead of the "
+        "public ones.",
     )
     worker_group: str = Field(
         "facestream-worker",
@@ -97,6 +107,14 @@ class ViewerSettings(KafkaSettings, AccessSettings):
     max_streams: int = Field(
         2_000, ge=1, le=100_000, description="Most streams open at once; more are answered 503."
     )
+    max_streams_per_visitor: int = Field(
+        64,
+        ge=1,
+        le=100_000,
+        description="Most streams open at once of one user, of one API token, or of one address "
+        "where a stream token is all that is sent; more are answered 429. Where there is no login, "
+        "there is no such limit.",
+    )
     draw_threads: int = Field(2, ge=1, le=64, description="Threads that draw and encode frames.")
     blur_unknown: bool = Field(
         False,
@@ -108,6 +126,11 @@ class ViewerSettings(KafkaSettings, AccessSettings):
         description="TrueType font for names in scripts that the built-in one lacks (it has "
         "Latin, Cyrillic, Greek, Hebrew, Chinese, Japanese and Korean).",
     )
+
+    @field_validator("identifier_ca", "ingest_ca")
+    @classmethod
+    def _an_authority(cls, value: Path | None) -> Path | None:
+        return check_authority(value)
 
     @model_validator(mode="after")
     def _users_are_kept_somewhere(self) -> Self:
@@ -123,15 +146,13 @@ class ViewerSettings(KafkaSettings, AccessSettings):
 
     @model_validator(mode="after")
     def _certificate_is_whole(self) -> Self:
-        check_certificate(self.viewer_tls_cert, self.viewer_tls_key)
+        check_certificate("VIEWER_TLS", self.viewer_tls_cert, self.viewer_tls_key)
         return self
 
     @property
     def certificate(self) -> Certificate | None:
         """What to serve https with; None for http."""
-        if self.viewer_tls_cert is None or self.viewer_tls_key is None:
-            return None
-        return Certificate(self.viewer_tls_cert, self.viewer_tls_key)
+        return Certificate.of(self.viewer_tls_cert, self.viewer_tls_key)
 
     @property
     def shown_topics(self) -> tuple[str, ...]:

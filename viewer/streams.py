@@ -14,6 +14,7 @@ from services.errors import RecordError
 from services.lifecycle import metrics
 from viewer.asgi import (
     BadRequest,
+    Headers,
     Query,
     Receive,
     Request,
@@ -29,6 +30,7 @@ from viewer.feed import observe_first_sight
 from viewer.live import Live
 from viewer.painter import BOUNDARY, Painter
 from viewer.pictures import Rendering, Style
+from viewer.seats import NoSeat, Seats, holder_of
 from viewer.state import StateReader
 from viewer.wire import open_sink
 
@@ -41,6 +43,7 @@ _MANY = "application/x-facestream-live"
 _MAX_FPS = 240
 _MAX_WIDTH_PX = 16_384
 _MAX_CHANNELS = 64
+_LATER: Headers = [(b"retry-after", b"5")]
 
 Handler = Callable[[str, Request], Awaitable[None]]
 Packing = Callable[[View, Rendering], tuple[bytes, ...]]
@@ -62,13 +65,13 @@ class Streams:
     """
 
     def __init__(
-        self, live: Live, painter: Painter, state: StateReader, *, fps_limit: float, most: int
+        self, live: Live, painter: Painter, state: StateReader, seats: Seats, *, fps_limit: float
     ) -> None:
         self._live = live
         self._painter = painter
         self._state = state
+        self._seats = seats
         self._fps_limit = fps_limit
-        self._most = most
         self._routes: list[tuple[re.Pattern[str], Handler]] = [
             (re.compile(pattern), handler)
             for pattern, handler in (
@@ -132,9 +135,8 @@ class Streams:
     ) -> None:
         fps, width, style = self._pace(request.query), _width(request.query), _style(request)
         send = request.send
-        if self._live.streams >= self._most or self._live.closed():
-            later = [(b"retry-after", b"5")]
-            await answer(send, 503, b"too many streams are open\n", headers=later)
+        if self._live.closed():
+            await answer(send, 503, b"the viewer is stopping\n", headers=_LATER)
             return
 
         async def work() -> None:
@@ -149,8 +151,11 @@ class Streams:
                                 _seen(view)
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
-        with suppress(ConnectionError):
-            await until_gone(request.receive, work())
+        try:
+            with self._seats.seat(holder_of(request.scope)), suppress(ConnectionError):
+                await until_gone(request.receive, work())
+        except NoSeat as none:
+            await answer(send, none.status, f"{none}\n".encode(), headers=_LATER)
 
     async def _snapshot(self, key: Key, request: Request) -> None:
         width, style = _width(request.query), _style(request)

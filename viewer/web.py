@@ -6,18 +6,17 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import structlog
-from a2wsgi import WSGIMiddleware
-from flask import Flask
 
 from viewer.access.gate import Gate
-from viewer.asgi import App, Event, Headers, Receive, Scope, Send, answer
+from viewer.asgi import Event, Headers, Receive, Scope, Send, answer
 from viewer.events import Events
+from viewer.paging import Pages
 from viewer.push import Push, camera_of, csrf_ok
 from viewer.streams import Streams
+from viewer.texts import Texts
 
 log = structlog.get_logger()
 
-_PAGE_THREADS = 8
 # Streams and snapshots may be shown by other sites' pages (a dashboard); nothing else may.
 _SHARED = ("/stream/", "/snapshot/")
 _HEADERS: Headers = [
@@ -45,13 +44,15 @@ class Rooms:
         events: who comes and goes.
         push: browsers that are cameras.
         pages: the rest.
+        texts: every sentence.
     """
 
     gate: Gate
     streams: Streams
     events: Events
     push: Push
-    pages: Flask
+    pages: Pages
+    texts: Texts
 
 
 class Site:
@@ -65,8 +66,6 @@ class Site:
 
     def __init__(self, rooms: Rooms, host_names: frozenset[str] | None) -> None:
         self._rooms = rooms
-        # a2wsgi types the WSGI and ASGI callables more narrowly than either standard.
-        self._pages: App = WSGIMiddleware(rooms.pages, workers=_PAGE_THREADS)  # type: ignore[arg-type, assignment]
         self._host_names = host_names
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -77,7 +76,7 @@ class Site:
         if self._host_allowed(scope):
             await self._rooms.gate.serve(self._answer, scope, receive, send)
         else:
-            await answer(send, 421, b"this host name is not served here: see ALLOWED_HOSTS\n")
+            await answer(send, 421, self._said("access.wrong_host"))
 
     async def close(self) -> None:
         """End what it has open elsewhere."""
@@ -92,9 +91,9 @@ class Site:
             if csrf_ok(scope, scope["visitor"]):
                 await rooms.push(scope, receive, send)
             else:
-                await answer(send, 403, b"this page is out of date: reload it\n")
+                await answer(send, 403, self._said("access.old_page"))
         elif rooms.streams.find(scope["path"]) is None:
-            await self._pages(scope, receive, send)
+            await rooms.pages(scope, receive, send)
         elif scope["method"] not in ("GET", "HEAD"):
             await answer(send, 405, b"GET only\n", headers=[(b"allow", b"GET, HEAD")])
         else:
@@ -102,6 +101,9 @@ class Site:
                 await rooms.streams(scope, receive, send)
             except TimeoutError:
                 log.info("a browser took nothing for a while and was let go", path=scope["path"])
+
+    def _said(self, key: str) -> bytes:
+        return f"{self._rooms.texts(key)}\n".encode()
 
     def _host_allowed(self, scope: Scope) -> bool:
         if self._host_names is None:

@@ -106,8 +106,14 @@ class WireProtocol(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Called by asyncio."""
         super().connection_made(transport)
-        if not is_ssl(transport):
-            self.app = self._offering(self.app)
+        self.app = self._offering(self.app)
+
+    def cut_off(self) -> None:
+        """End the connection, with what its browser did not take."""
+        if not self.transport.is_closing():
+            wire = self.transport.get_extra_info("socket")
+            wire.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+            self.transport.abort()
 
     @asynccontextmanager
     async def sink(self, *, chunked: bool) -> AsyncIterator[WireSink]:
@@ -144,12 +150,19 @@ class WireProtocol(H11Protocol):
 async def open_sink(scope: Scope, send: Send) -> AsyncIterator[Sink]:
     """Where to write the body of an answer whose head has been sent."""
     offered = scope.get("extensions", {}).get(EXTENSION)
-    if isinstance(offered, WireProtocol):
+    if isinstance(offered, WireProtocol) and not is_ssl(offered.transport):
         # What h11 does with an answer of unknown length.
         async with offered.sink(chunked=scope["http_version"] == "1.1") as sink:
             yield sink
     else:
         yield AsgiSink(send)
+
+
+def cut_off(scope: Scope) -> None:
+    """End the connection of a request whose browser takes nothing."""
+    offered = scope.get("extensions", {}).get(EXTENSION)
+    if isinstance(offered, WireProtocol):
+        offered.cut_off()
 
 
 def _after(pieces: list[memoryview], sent: int) -> list[memoryview]:

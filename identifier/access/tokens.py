@@ -16,13 +16,11 @@ from identifier.access.tables import LONGEST_TOKEN_NAME, TokenRow
 from identifier.gallery.database import Database
 from identifier.gallery.rows import utc
 from identifier.gallery.tables import now
-from services.access import Scope, clean_scopes
+from services.access import BEARER_PREFIX, Scope, clean_scopes, is_token
 from services.errors import RecordError
 
 MOST_TOKENS = 1_000
-PREFIX = "fst_"  # makes a token that leaked to a public place findable
 _TOKEN_BYTES = 32
-_LONGEST_TOKEN = 200
 _NOTE_USE_EVERY = timedelta(minutes=1)
 
 
@@ -90,7 +88,7 @@ class Tokens:
         wanted = clean_scopes(scopes)
         if expires_at is not None and utc(expires_at) <= self._clock():
             raise RecordError("bad-expiry", "the token would have expired already")
-        text = PREFIX + secrets.token_urlsafe(_TOKEN_BYTES)
+        text = BEARER_PREFIX + secrets.token_urlsafe(_TOKEN_BYTES)
         row = TokenRow(
             id=uuid.uuid4().hex,
             name=name,
@@ -124,7 +122,7 @@ class Tokens:
 
     def check(self, text: str) -> Token | None:
         """What a token is good for; None for one that is unknown, revoked or expired."""
-        if not text.startswith(PREFIX) or len(text) > _LONGEST_TOKEN:
+        if not is_token(text):
             return None
         at = self._clock()
         with self._database.reading() as session:

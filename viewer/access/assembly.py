@@ -14,6 +14,7 @@ from viewer.access.sessions import Sessions
 from viewer.access.throttle import Throttle
 from viewer.access.tokens import StreamTokens
 from viewer.identifier import Identifier
+from viewer.texts import Texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ class Access:
     stream_tokens: StreamTokens
 
 
-def open_access(options: AccessOptions, identifier: Identifier) -> Access:
+def open_access(options: AccessOptions, identifier: Identifier, texts: Texts) -> Access:
     """The access to a site; `gate.close()` ends it.
 
     Raises:
@@ -63,6 +64,7 @@ def open_access(options: AccessOptions, identifier: Identifier) -> Access:
         logins,
         stream_tokens,
         Proxies(options.trusted_proxies),
+        texts,
         options.own_hosts,
     )
     return Access(gate, sessions, logins, Throttle(), stream_tokens)

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar, cast
 
-from flask import abort, request
+from flask import abort, current_app, request
 
 from viewer.access.csrf import SAFE_METHODS, same_token
-from viewer.access.paths import is_open
 from viewer.access.proxies import Origin
 from viewer.access.sessions import Session
 from viewer.access.visitors import NOBODY, Visitor
 from viewer.asgi import Scope
+from viewer.texts import Texts
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
-_STRANGERS_BODY_BYTES = 65_536
 
 
 def visitor() -> Visitor:
@@ -47,7 +46,7 @@ def needs(scope: str) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:
         @functools.wraps(page)
         def guarded(*args: _P.args, **kwargs: _P.kwargs) -> _R:
             if not visitor().may(scope):
-                abort(403, f"This needs the right “{scope}”, which you do not have.")
+                abort(403, _said("access.missing_scope", scope=scope))
             return page(*args, **kwargs)
 
         return guarded
@@ -64,14 +63,18 @@ def check_csrf() -> None:
     if refusal is not None:
         status, detail = refusal
         abort(status, detail)
-    if is_open(request.path):
-        request.max_content_length = _STRANGERS_BODY_BYTES
     who = visitor()
     if request.method in SAFE_METHODS or not who.csrf:
         return
     given = request.headers.get("X-CSRF-Token") or request.form.get("csrf_token", "")
     if not same_token(given, who.csrf):
-        abort(403, "This form is out of date: reload the page and try again.")
+        abort(403, _said("access.old_form"))
+
+
+def _said(key: str, **values: object) -> str:
+    """A sentence in the language of the pages."""
+    texts = cast("Texts", current_app.jinja_env.globals["t"])
+    return texts(key, **values)
 
 
 def _scope() -> Scope:

@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from urllib.parse import parse_qs, quote
 
 import structlog
 
 from services.access import ROLES, scopes_of
+from viewer.access.apitokens import ApiTokens, TooManyStrangers
 from viewer.access.csrf import SAFE_METHODS, CsrfTokens, is_foreign
-from viewer.access.logins import ApiToken, Logins
+from viewer.access.logins import Logins
 from viewer.access.paths import is_asset, is_open, is_page, is_stream, scope_for
 from viewer.access.proxies import Origin, Proxies, header, is_forwarded
 from viewer.access.remembered import Remembered
 from viewer.access.sessions import COOKIE, Session, Sessions
 from viewer.access.tokens import StreamTokens, channel_of
 from viewer.access.visitors import NOBODY, Visitor
-from viewer.asgi import App, Event, Receive, Scope, Send, answer
+from viewer.asgi import App, Event, Headers, Receive, Scope, Send, answer
 from viewer.identifier import IdentifierAway, IdentifierProblem
+from viewer.texts import Texts
 
 log = structlog.get_logger()
 
@@ -35,11 +39,12 @@ _LONGEST_NEXT = 2_000
 class _Refused(Exception):  # noqa: N818 - a state, not a fault
     """The request is answered here."""
 
-    def __init__(self, status: int, reason: str, detail: str) -> None:
+    def __init__(self, status: int, reason: str, detail: str, retry_s: int = 0) -> None:
         super().__init__(detail)
         self.status = status
         self.reason = reason
         self.detail = detail
+        self.retry_s = retry_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +85,7 @@ class Gate:
         logins: who may be here.
         stream_tokens: for streams on other pages.
         proxies: whose forwarded headers are believed.
+        texts: every sentence.
         own_hosts: names the site goes by besides what browsers ask for, lower case.
         out_within_s: how long a change of an account or token may go unnoticed.
     """
@@ -91,6 +97,7 @@ class Gate:
         logins: Logins,
         stream_tokens: StreamTokens,
         proxies: Proxies,
+        texts: Texts,
         own_hosts: frozenset[str] | None = None,
         out_within_s: float = OUT_WITHIN_S,
     ) -> None:
@@ -99,6 +106,7 @@ class Gate:
         self._logins = logins
         self._stream_tokens = stream_tokens
         self._proxies = proxies
+        self._t = texts
         self._own_hosts = own_hosts
         self._recheck_s = out_within_s / 2
         self._threads = ThreadPoolExecutor(_THREADS, "gate")
@@ -108,13 +116,16 @@ class Gate:
             keep_s=self._recheck_s,
             grace_s=_GRACE_S,
         )
-        self._tokens: Remembered[str, ApiToken | None] = Remembered(
-            logins.token, self._threads, keep_s=self._recheck_s, grace_s=_GRACE_S
+        # Threads of their own: tokens that nobody knows keep no session from being checked.
+        self._token_threads = ThreadPoolExecutor(_THREADS, "tokens")
+        self._tokens = ApiTokens(
+            logins.token, self._token_threads, keep_s=self._recheck_s, grace_s=_GRACE_S
         )
 
     def close(self) -> None:
         """End its threads; a question that is on its way is not waited for."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        for threads in (self._threads, self._token_threads):
+            threads.shutdown(wait=False, cancel_futures=True)
 
     async def serve(self, app: App, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or have the site do so."""
@@ -132,7 +143,7 @@ class Gate:
             return
         except (IdentifierAway, IdentifierProblem) as error:
             log.warning("a login cannot be checked", path=scope["path"], why=str(error))
-            away = _Refused(503, "identifier-away", "logins cannot be checked now; try again soon")
+            away = _Refused(503, "identifier-away", self._t("access.away"))
             await _refuse(away, app, scope, receive, send)
             return
         scope["visitor"] = admission.visitor
@@ -153,23 +164,28 @@ class Gate:
         """
         scheme, _, given = header(scope, "authorization").partition(" ")
         if scheme.lower() == "bearer":
-            return await self._of_api_token(given.strip())
+            return await self._of_api_token(given.strip(), scope["origin"].address)
         channel = channel_of(scope["path"])
         token = _stream_token(scope) if channel is not None else ""
         if channel is not None and token:
             return self._of_stream_token(token, channel)
         return await self._of_browser(scope)
 
-    async def _of_api_token(self, text: str) -> Admission:
-        found = await self._tokens.get(text) if text else None
+    async def _of_api_token(self, text: str, address: str) -> Admission:
+        try:
+            found = await self._tokens.get(text, address)
+        except TooManyStrangers as many:
+            wait_s = math.ceil(many.wait_s)
+            told = self._t("access.many_tokens", seconds=wait_s)
+            raise _Refused(429, "too-many-tokens", told, wait_s) from None
         if found is None:
-            raise _Refused(401, "no-token", "that is no API token, or one that has expired")
+            raise _Refused(401, "no-token", self._t("access.no_api_token"))
         return Admission(Visitor(found.name, "", found.scopes), bearer=text)
 
     def _of_stream_token(self, token: str, channel: str) -> Admission:
         grant = self._stream_tokens.check(token, channel)
         if grant is None:
-            raise _Refused(401, "no-token", "that is no token for this, or one that has expired")
+            raise _Refused(401, "no-token", self._t("access.no_stream_token"))
         visitor = Visitor("", "", frozenset({"streams"}), blur=grant.blur)
         return Admission(visitor, until_s=grant.expires_s)
 
@@ -193,26 +209,22 @@ class Gate:
         if self._logins.required:
             return Visitor("", "", frozenset(), csrf)
         if is_forwarded(scope):
-            raise _Refused(
-                403,
-                "no-login",
-                "this page has no login, so it is not served through a proxy: set "
-                "VIEWER_PASSWORD_HASH or VIEWER_USERS first",
-            )
+            raise _Refused(403, "no-login", self._t("access.proxied"))
         return Visitor(LOCAL_NAME, "admin", ROLES["admin"], csrf, local=True)
 
     def _allow(self, scope: Scope, origin: Origin, admission: Admission) -> None:
         path, visitor = scope["path"], admission.visitor
         changes = scope["method"] not in SAFE_METHODS
         if changes and not admission.bearer and is_foreign(scope, origin, self._own_hosts):
-            raise _Refused(403, "foreign-origin", "a page of another site may not do this")
+            raise _Refused(403, "foreign-origin", self._t("access.foreign"))
         if is_open(path):
             return
         if not visitor.name and not visitor.scopes:
-            raise _Refused(401, "no-login", "log in first, or send an API token")
+            raise _Refused(401, "no-login", self._t("access.log_in"))
         wanted = scope_for(path)
         if wanted is not None and not visitor.may(wanted):
-            raise _Refused(403, "missing-scope", f"this needs the right {wanted}")
+            told = self._t("access.missing_scope", scope=wanted)
+            raise _Refused(403, "missing-scope", told)
 
     async def _still(self, session: Session) -> bool:
         if session.source == "users":
@@ -241,7 +253,7 @@ class Gate:
     async def _may_stay(self, admission: Admission) -> bool:
         try:
             if admission.bearer:
-                found = await self._tokens.get(admission.bearer)
+                found = await self._tokens.still(admission.bearer)
                 return found is not None and found.scopes == admission.visitor.scopes
             if admission.until_s is not None:
                 return time.time() < admission.until_s
@@ -298,14 +310,15 @@ async def _refuse(refused: _Refused, app: App, scope: Scope, receive: Receive, s
         scope["refusal"] = (refused.status, refused.detail)
         await app(scope, receive, send)
         return
-    title = {401: "Unauthorized", 403: "Forbidden", 503: "Service Unavailable"}
     document = {
         "type": "about:blank",
-        "title": title.get(refused.status, "Refused"),
+        "title": HTTPStatus(refused.status).phrase,
         "status": refused.status,
         "detail": refused.detail,
         "reason": refused.reason,
     }
-    extra = [(b"www-authenticate", b"Bearer")] if refused.status == 401 else []
+    extra: Headers = [(b"www-authenticate", b"Bearer")] if refused.status == 401 else []
+    if refused.retry_s:
+        extra.append((b"retry-after", b"%d" % refused.retry_s))
     body = json.dumps(document).encode()
     await answer(send, refused.status, body, "application/problem+json", extra)

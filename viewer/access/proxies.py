@@ -5,12 +5,22 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from viewer.asgi import Scope
 
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-_FORWARDED = ("x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "forwarded", "x-real-ip")
+_FORWARDED = (
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-proto",
+    "forwarded",
+    "x-real-ip",
+    "via",
+)
+_FROM_ANOTHER_SITE = ("cross-site", "same-site")
 _LONGEST = 1_024
+_IPV6_SITE_BITS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +83,28 @@ class Proxies:
 
 
 def is_forwarded(scope: Scope) -> bool:
-    """Whether a request says that a proxy sent it on."""
-    return any(header(scope, name) for name in _FORWARDED)
+    """Whether a request says that a proxy sent it on, or gives it away.
+
+    A proxy that says nothing of itself asks for its own address of this machine, and hands on that
+    the browser's page is of another one. A page of another site is told from that by
+    `Sec-Fetch-Site`, where the browser sends it. A proxy may hide this too.
+    """
+    if any(header(scope, name) for name in _FORWARDED):
+        return True
+    if header(scope, "sec-fetch-site").lower() in _FROM_ANOTHER_SITE:
+        return False
+    host = header(scope, "host").lower()
+    return any(_is_elsewhere(header(scope, name), host) for name in ("origin", "referer"))
+
+
+def site_of(address: str) -> str:
+    """An address; of IPv6 the network, in which one browser has as many as it likes."""
+    found = _address(address)
+    if found is None:
+        return address
+    if found.version == 4:
+        return str(found)
+    return str(ipaddress.ip_network((found, _IPV6_SITE_BITS), strict=False))
 
 
 def header(scope: Scope, name: str) -> str:
@@ -85,6 +115,14 @@ def header(scope: Scope, name: str) -> str:
             text: str = value.decode("latin-1")
             return text
     return ""
+
+
+def _is_elsewhere(url: str, host: str) -> bool:
+    try:
+        found = urlsplit(url.lower()).netloc
+    except ValueError:
+        return True
+    return found not in ("", host)
 
 
 def _last(text: str) -> str:

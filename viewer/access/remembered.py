@@ -16,14 +16,16 @@ V = TypeVar("V")
 class Remembered(Generic[K, V]):
     """Asks once where many want to know; for one event loop.
 
-    Where asking fails, an answer that is not older than `grace_s` stands.
+    Where asking fails, an answer that is not older than `grace_s` stands. Misses have a memory of
+    their own: however many there are, they push no other answer out.
 
     Args:
         ask: gives the answer to a key; may block, is called in a thread.
         threads: where it is called.
         keep_s: how long an answer is given again.
         grace_s: how long it is, at most, while asking fails.
-        most: how many answers are kept; the oldest go first.
+        most: how many answers are kept, and as many misses; the oldest go first.
+        is_miss: whether an answer says that there is nothing.
         clock: seconds, of any beginning.
     """
 
@@ -35,6 +37,7 @@ class Remembered(Generic[K, V]):
         keep_s: float,
         grace_s: float = 0.0,
         most: int = 1_024,
+        is_miss: Callable[[V], bool] = lambda _: False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._ask = ask
@@ -43,8 +46,14 @@ class Remembered(Generic[K, V]):
         self._grace_s = grace_s
         self._most = most
         self._clock = clock
+        self._is_miss = is_miss
         self._known: OrderedDict[K, tuple[float, V]] = OrderedDict()
+        self._missed: OrderedDict[K, tuple[float, V]] = OrderedDict()
         self._asking: dict[K, asyncio.Future[V]] = {}
+
+    def has(self, key: K) -> bool:
+        """Whether a key was asked about before, and the answer, whichever, is remembered."""
+        return self._last(key) is not None
 
     async def get(self, key: K) -> V:
         """The answer.
@@ -52,7 +61,7 @@ class Remembered(Generic[K, V]):
         Raises:
             Exception: what `ask` raised, where there is no answer to fall back on.
         """
-        known = self._known.get(key)
+        known = self._last(key)
         if known is not None and self._clock() - known[0] < self._keep_s:
             return known[1]
         asking = self._asking.get(key)
@@ -68,12 +77,19 @@ class Remembered(Generic[K, V]):
         try:
             found = await asyncio.get_running_loop().run_in_executor(self._threads, self._ask, key)
         except Exception:
-            known = self._known.get(key)
+            known = self._last(key)
             if known is None or self._clock() - known[0] >= self._grace_s:
                 raise
             return known[1]
-        self._known[key] = (asked_s, found)
-        self._known.move_to_end(key)
-        while len(self._known) > self._most:
-            self._known.popitem(last=False)
+        kept, other = self._known, self._missed
+        if self._is_miss(found):
+            kept, other = other, kept
+        other.pop(key, None)
+        kept[key] = (asked_s, found)
+        kept.move_to_end(key)
+        while len(kept) > self._most:
+            kept.popitem(last=False)
         return found
+
+    def _last(self, key: K) -> tuple[float, V] | None:
+        return self._known.get(key) or self._missed.get(key)

@@ -12,6 +12,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from viewer.access.assembly import Access
 from viewer.access.flask import check_csrf, visitor
+from viewer.bodies import MOST_BODY_BYTES
 from viewer.identifier import IdentifierAway, IdentifierProblem
 from viewer.pages.account import account_pages
 from viewer.pages.assets import Assets
@@ -28,7 +29,6 @@ from viewer.system.system import SystemView
 
 log = structlog.get_logger()
 
-_MOST_BODY_BYTES = 64 * 1024 * 1024
 _MOST_FORM_BYTES = 1024 * 1024
 _PAGES = (live_pages, people_pages, unknown_pages, cameras_pages, sightings_pages)
 
@@ -42,7 +42,7 @@ def make_pages(parts: Parts, access: Access, system: SystemView) -> Flask:
         system: how everything is doing.
     """
     app = Flask(__name__, template_folder="../templates", static_folder=None)
-    app.config.update(MAX_CONTENT_LENGTH=_MOST_BODY_BYTES, MAX_FORM_MEMORY_SIZE=_MOST_FORM_BYTES)
+    app.config.update(MAX_CONTENT_LENGTH=MOST_BODY_BYTES, MAX_FORM_MEMORY_SIZE=_MOST_FORM_BYTES)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.globals["t"] = parts.texts
@@ -91,7 +91,11 @@ def _answer_problems(app: Flask, parts: Parts) -> None:
     def problem(error: HTTPException) -> BaseResponse:
         code = error.code or 500
         title = t(f"base.error_{code}") if f"base.error_{code}" in t else error.name
-        return answer(code, title, error.description or "", error.name.lower().replace(" ", "-"))
+        detail = error.description or ""
+        if detail == type(error).description:  # werkzeug's words, in English
+            key = f"base.error_{code}_detail"
+            detail = t(key) if key in t else ""
+        return answer(code, title, detail, error.name.lower().replace(" ", "-"))
 
     @app.errorhandler(IdentifierProblem)
     def refused(error: IdentifierProblem) -> BaseResponse:

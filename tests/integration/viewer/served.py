@@ -42,7 +42,7 @@ class Served:
         listener = listen("127.0.0.1", 0)
         self.live = Live(self.board, asyncio.get_running_loop())
         painter = make_painter(self._settings)
-        identifier = Identifier(None)
+        identifier = Identifier(self._settings.identifier_url)
         site = make_site(
             self._settings, self.live, painter, StateReader(self.board, Health()), identifier
         )

@@ -99,7 +99,7 @@ class Desk:
 
         async def play() -> None:
             options = AccessOptions(self._folder, password_hash=password_hash, users=users)
-            self.access = open_access(options, self.identifier)
+            self.access = open_access(options, self.identifier, Texts())
             pages: Any = WSGIMiddleware(self._pages(), workers=4)
 
             async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -427,7 +427,7 @@ def test_pages_go_on_for_known_visitors_while_the_identifier_is_away(desk: Desk)
             assert refused.status_code == 503
             page = await unchecked.get("/account")
             assert page.status_code == 503
-            assert "logins cannot be checked now" in page.text
+            assert "Logins cannot be checked now" in page.text
             assert page.headers["content-type"].startswith("text/html")
             assert "set-cookie" not in page.headers
             assert (await known.get("/account")).status_code == 200

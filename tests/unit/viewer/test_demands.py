@@ -11,6 +11,7 @@ from viewer.app import make_painter
 from viewer.asgi import Receive, Scope, Send
 from viewer.board import Board
 from viewer.live import Live
+from viewer.seats import Seats
 from viewer.settings import ViewerSettings
 from viewer.state import StateReader
 from viewer.streams import Streams
@@ -24,7 +25,7 @@ def pictures(visitor: object, *paths: str) -> list[bytes]:
         board.show(picture(1, "hall", mark("sam", "Sam"), mark(x=200), jpeg=noise()))
         painter = make_painter(ViewerSettings.load([], {}))
         live = Live(board, asyncio.get_running_loop())
-        streams = Streams(live, painter, StateReader(board, Health()), fps_limit=0, most=10)
+        streams = Streams(live, painter, StateReader(board, Health()), Seats(10, 10), fps_limit=0)
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
             await streams({**scope, "visitor": visitor}, receive, send)

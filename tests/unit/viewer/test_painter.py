@@ -8,12 +8,12 @@ import pytest
 
 from services.errors import RecordError
 from services.lifecycle import metrics
-from services.records.jpeg import Image, decode_jpeg, jpeg_size
-from tests.unit.viewer.pictures import mark, noise, picture
+from services.records.jpeg import Image, decode_jpeg, encode_jpeg, jpeg_size
+from tests.unit.viewer.pictures import grey, mark, noise, picture
 from viewer.board import Key, View
 from viewer.lettering import Lettering
-from viewer.painter import BOUNDARY, Brush, Painter
-from viewer.pictures import Mark, Picture, Style
+from viewer.painter import BOUNDARY, Brush, Painter, multipart
+from viewer.pictures import MOST_DRAWN, Mark, Picture, Rendering, Style
 
 LIMIT = 10_000_000
 
@@ -234,6 +234,46 @@ def test_fifty_who_watch_in_three_styles_cost_three_drawings() -> None:
         await asyncio.gather(*(painter.render(shown, 0, styles[at % 3]) for at in range(50)))
 
     assert with_painter(scene) == 3
+
+
+def test_who_asks_for_every_width_and_style_gets_the_nearest_that_there_is() -> None:
+    async def scene(painter: Painter) -> None:
+        large = picture(1, "hall", SAM, STRANGER, jpeg=encode_jpeg(grey(4_000, 100), 80))
+        large.size = (4_000, 100)
+        shown = view(large)
+        styles = [
+            Style(names, boxes, blur)
+            for names in (True, False)
+            for boxes in (True, False)
+            for blur in (True, False)
+        ]
+        for style in styles:
+            for width in (480, 320, 240, 960, 640, 160, 1_280, 0):
+                await painter.render(shown, width, style)
+        for style, nearest in ((styles[1], [240, 320, 960]), (styles[2], [480, 480, 480])):
+            got = [(await painter.render(shown, width, style)).jpeg for width in (160, 300, 0)]
+            assert [jpeg_size(jpeg)[0] for jpeg in got] == nearest
+
+    # The first style in eight widths, the second in four, one of each other.
+    assert with_painter(scene) == MOST_DRAWN + 6
+
+
+def test_what_stands_for_a_drawing_is_as_blurred_as_it_was_to_be() -> None:
+    async def scene(painter: Painter) -> None:
+        shown = view(noisy(SAM, STRANGER))
+        for width in range(MOST_DRAWN):
+            kind = (width + 1, "", Style(blur=False))
+            shown.picture.renderings[kind] = await_nothing(multipart(b"clear"))  # type: ignore[union-attr]
+        assert is_blurred((await painter.render(shown, 0, Style(blur=True))).jpeg, STRANGER)
+        assert (await painter.render(shown, 0, Style(blur=False))).jpeg == b"clear"
+
+    assert with_painter(scene) == 1
+
+
+def await_nothing(rendering: Rendering) -> asyncio.Future[Rendering]:
+    done: asyncio.Future[Rendering] = asyncio.get_running_loop().create_future()
+    done.set_result(rendering)
+    return done
 
 
 def test_a_part_ends_with_the_boundary_so_that_browsers_show_it_at_once() -> None:

@@ -49,6 +49,7 @@ def app() -> Flask:
     parts = Parts(StateReader(Board(2), Health()), Identifier(None), Texts())
     app = Flask(__name__)
     app.jinja_loader = DictLoader({"people_added.html": ""})
+    app.jinja_env.globals["t"] = parts.texts
     app.register_blueprint(people_pages(parts))
     app.register_blueprint(unknown_pages(parts))
     app.register_error_handler(IdentifierAway, lambda _: ("", 503))

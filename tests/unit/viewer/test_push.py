@@ -15,6 +15,7 @@ import uvicorn
 from viewer.access.visitors import Visitor
 from viewer.asgi import App, Receive, Scope, Send, answer
 from viewer.push import MOST_BYTES, Push, csrf_ok
+from viewer.texts import Texts
 
 JPEG = b"\xff\xd8\xff" + bytes(50_000)
 HEADERS = {
@@ -74,7 +75,7 @@ def visit(scene: Callable[[Browser], Awaitable[None]], ingest: Ingest, token: st
 
     async def run() -> None:
         async with served(ingest) as ingest_url:
-            push = Push(ingest_url + "/", token)
+            push = Push(ingest_url + "/", Texts(), token)
             async with served(push) as url, httpx.AsyncClient(base_url=url) as client:
 
                 async def post(
@@ -184,7 +185,7 @@ def test_only_post_pushes() -> None:
 
 def test_without_an_ingest_the_browser_is_told_which_setting_is_missing() -> None:
     async def run() -> None:
-        async with served(Push(None)) as url, httpx.AsyncClient() as client:
+        async with served(Push(None, Texts())) as url, httpx.AsyncClient() as client:
             got = await client.post(f"{url}/push/phone", content=JPEG)
         assert (got.status_code, got.json()["reason"]) == (503, "no-ingest")
         assert "INGEST_URL" in got.json()["detail"]
@@ -196,7 +197,7 @@ def test_frames_go_on_as_soon_as_the_ingest_answers_again() -> None:
     async def run() -> None:
         async with served(Ingest()) as url:
             pass
-        push = Push(url)
+        push = Push(url, Texts())
         async with served(push) as page, httpx.AsyncClient() as client:
             away = await client.post(f"{page}/push/phone", content=JPEG)
             assert (away.status_code, away.json()["reason"]) == (503, "ingest-away")

@@ -87,7 +87,8 @@ def sightings_pages(parts: Parts) -> Blueprint:
         except BaseException:
             exports.release()
             raise
-        answer = Response(csv_parts(chain([first], found)), content_type="text/csv; charset=utf-8")
+        lines = csv_parts(chain([first], found), t)
+        answer = Response(lines, content_type="text/csv; charset=utf-8")
         answer.call_on_close(exports.release)
         name = file_name(filters, now)
         answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'

@@ -17,6 +17,7 @@ from viewer.access.gate import safe_next
 from viewer.access.sessions import COOKIE
 from viewer.asgi import Receive, Scope, Send, answer_json
 from viewer.identifier import Identifier
+from viewer.texts import Texts
 
 HTML = {"Accept": "text/html,*/*;q=0.8"}
 HASH = hash_password("correct horse")
@@ -36,7 +37,7 @@ def visit(folder: Path, scene: Scene, **options: Any) -> None:
     """Runs a scene with a browser before a gate; the identifier is away."""
 
     async def run() -> None:
-        access = open_access(AccessOptions(folder, **options), Identifier(None))
+        access = open_access(AccessOptions(folder, **options), Identifier(None), Texts())
 
         async def app(scope: Any, receive: Any, send: Any) -> None:
             await access.gate.serve(site, scope, receive, send)
@@ -73,8 +74,10 @@ def test_without_a_login_everybody_at_this_machine_is_its_owner(tmp_path: Path) 
 
 def test_without_a_login_nothing_is_served_through_a_proxy(tmp_path: Path) -> None:
     async def scene(client: httpx.AsyncClient, _: Access) -> None:
-        for name in ("X-Forwarded-For", "Forwarded", "X-Forwarded-Host"):
-            refused = await client.get("/stream/hall.mjpg", headers={name: "203.0.113.9"})
+        page = "http://cameras.example.org/"
+        forwarding = {"X-Forwarded-For": "203.0.113.9", "Via": "1.1 x", "Referer": page}
+        for name, value in forwarding.items():
+            refused = await client.get("/stream/hall.mjpg", headers={name: value})
             assert refused.status_code == 403
             assert "VIEWER_PASSWORD_HASH" in refused.json()["detail"]
 

@@ -36,6 +36,30 @@ def test_anybody_else_is_not() -> None:
     assert not is_forwarded(request(host="a"))
 
 
+@pytest.mark.parametrize(
+    ("headers", "forwarded"),
+    [
+        ({}, False),
+        ({"via": "1.1 cache"}, True),
+        ({"referer": "http://127.0.0.1:5010/people"}, False),
+        ({"origin": "http://127.0.0.1:5010"}, False),
+        ({"origin": "null"}, False),
+        ({"referer": "http://cameras.example.org/"}, True),
+        ({"referer": "https://cameras.example.org/", "sec_fetch_site": "same-origin"}, True),
+        ({"origin": "http://cameras.example.org"}, True),
+        ({"referer": "http://127.0.0.1:8080/"}, True),
+        ({"referer": "http://[::1"}, True),
+        # A page of another site that links here, or shows a picture of here.
+        ({"referer": "http://127.0.0.1:5011/docs", "sec_fetch_site": "same-site"}, False),
+        ({"referer": "http://home.example.org/", "sec_fetch_site": "cross-site"}, False),
+    ],
+)
+def test_a_proxy_that_says_nothing_of_itself_is_given_away_by_the_page_that_asks(
+    headers: dict[str, str], forwarded: bool
+) -> None:
+    assert is_forwarded(request("127.0.0.1", host="127.0.0.1:5010", **headers)) is forwarded
+
+
 def test_odd_forwarded_headers_are_passed_over() -> None:
     proxies = Proxies(["10.0.0.0/8"])
     odd = {"x_forwarded_for": "<script>", "x_forwarded_proto": "javascript"}

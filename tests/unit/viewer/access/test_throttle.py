@@ -55,6 +55,32 @@ def test_a_name_is_protected_from_many_addresses_and_an_address_cannot_try_many_
     assert throttle.begin("10.0.1.1", "another") > 0
 
 
+def test_however_many_guess_at_a_name_its_owner_waits_half_a_minute_at_most(
+    clock: Clock,
+) -> None:
+    throttle = Throttle(clock)
+    for number in range(200):
+        clock.now_s += throttle.begin(f"10.0.{number}.1", "admin")
+        assert throttle.begin(f"10.0.{number}.2", "admin") in (0.0, 10.0, 20.0, 30.0)
+    assert throttle.begin("192.0.2.1", "admin") == 30
+
+
+def test_where_a_name_logged_in_before_it_need_not_wait_for_those_who_guess_elsewhere(
+    clock: Clock,
+) -> None:
+    throttle = Throttle(clock)
+    throttle.begin("192.0.2.1", "admin")
+    throttle.succeeded("192.0.2.1", "Admin")
+    for number in range(50):
+        throttle.begin(f"10.0.0.{number}", "admin")
+    assert throttle.begin("10.0.0.99", "admin") > 0
+    assert throttle.begin("192.0.2.1", "admin") == 0
+    # Those who guess there themselves wait as anybody else does.
+    while (wait_s := throttle.begin("192.0.2.1", "admin")) == 0:
+        pass
+    assert wait_s == 10
+
+
 def test_addresses_of_one_ipv6_network_count_as_one(clock: Clock) -> None:
     throttle = Throttle(clock)
     for number in range(FREE_TRIES):
@@ -94,4 +120,6 @@ def test_what_is_kept_is_bounded(clock: Clock) -> None:
     throttle = Throttle(clock)
     for number in range(12_000):
         throttle.begin(f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}", f"name {number}")
+        throttle.succeeded(f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}", "ann")
     assert len(throttle._tries) <= 10_000
+    assert len(throttle._at_home) <= 10_000
