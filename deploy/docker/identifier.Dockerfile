@@ -68,7 +68,7 @@ USER 10001:10001
 WORKDIR /tmp
 EXPOSE 5011 9100
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
+HEALTHCHECK --interval=10s --timeout=5s --start-period=120s --retries=3 \
     CMD ["python", "-I", "/opt/healthcheck.py"]
 ENTRYPOINT ["facestream"]
 CMD ["identifier"]

@@ -1,4 +1,7 @@
-"""Real stacks of real containers; only where FACESTREAM_STACK_TESTS=1 asks for them."""
+"""Real stacks of real containers; only where FACESTREAM_STACK_TESTS=1 asks for them.
+
+With `-n 2` two processes share the work, by files; those about the stack `demo` count as one.
+"""
 
 from __future__ import annotations
 
@@ -7,26 +10,48 @@ import shlex
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from services.locks import only_one
 from tests.stack.engine import Credentials, Stack, engine_answers, stack
 
+_ABOUT_DEMO = ("test_backup", "test_demo", "test_images", "test_monitoring")
+
+
+class ByStack(LoadScopeScheduling):
+    """Tests of a file go to one process, and so do all that are about the stack `demo`."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        name = Path(nodeid.partition("::")[0]).stem
+        return "demo" if name in _ABOUT_DEMO else name
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByStack:
+    """Called by xdist."""
+    return ByStack(config, log)
+
+
+def _alone(what: str) -> AbstractContextManager[None]:
+    """While the block runs, no other process starts an engine or builds an image."""
+    return only_one(Path(tempfile.gettempdir()) / "facestream-stack.lock", what)
+
 
 @pytest.fixture(scope="session")
-def engine() -> Iterator[None]:
+def engine() -> None:
     """An engine; FACESTREAM_CONTAINERS_UP is the command that starts one where none runs."""
     if os.environ.get("FACESTREAM_STACK_TESTS") != "1":
         pytest.skip("FACESTREAM_STACK_TESTS=1 runs the tests on a Docker engine")
     command = os.environ.get("FACESTREAM_CONTAINERS_UP")
-    with only_one(Path(tempfile.gettempdir()) / "facestream-stack.lock", "tests a stack"):
+    with _alone("starts an engine"):
         if not engine_answers() and command:
             subprocess.run(shlex.split(command), check=True, timeout=1_800)
-        if not engine_answers():
-            pytest.fail("no Docker engine with compose answers", pytrace=False)
-        yield
+    if not engine_answers():
+        pytest.fail("no Docker engine with compose answers", pytrace=False)
 
 
 @pytest.fixture(scope="session")
@@ -34,16 +59,17 @@ def images(engine: None, tmp_path_factory: pytest.TempPathFactory) -> None:
     """Every image, built from this working tree; layers that are there already are used."""
     credentials = Credentials.make(tmp_path_factory.mktemp("build"))
     base = Stack("facestream-test-build", ("docker-compose.yml",), credentials)
-    base.compose("build", "--quiet")
-    Stack(base.project, (*base.files, "compose.demo.yml"), credentials).compose(
-        "build", "--quiet", "producer"
-    )
+    with _alone("builds images"):
+        base.compose("build", "--quiet")
+        Stack(base.project, (*base.files, "compose.demo.yml"), credentials).compose(
+            "build", "--quiet", "producer"
+        )
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def demo(images: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The stack on sample footage, ready, and slow enough to keep up with."""
     folder = tmp_path_factory.mktemp("demo")
-    with stack(folder, ["compose.demo.yml"], FPS="5", MAX_FRAME_AGE_S="0") as made:
+    with stack(folder, ["compose.demo.yml"], FPS="3", MAX_FRAME_AGE_S="0") as made:
         made.up()
         yield made

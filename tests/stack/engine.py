@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
@@ -23,6 +24,16 @@ PREFIX = "facestream-test"
 TAG = "tested"
 SERVICES = ("producer", "worker", "identifier", "viewer")
 _PASSWORD = "right horse, right battery"
+_numbers = itertools.count(1)
+# How Kafka's own tools log in, where compose.tls.yml is.
+_TOOL_LOGIN = """\
+security.protocol=SASL_SSL
+ssl.truststore.type=PEM
+ssl.truststore.location=/run/secrets/ca
+sasl.mechanism=SCRAM-SHA-512
+sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required \\
+  username="facestream" password="{password}";
+"""
 
 
 class DockerError(AssertionError):
@@ -79,6 +90,7 @@ class Credentials:
             "postgres_password": password,
             "database_url": f"postgresql://facestream:{password}@postgres:5432/facestream",
             "api_token": secrets.token_hex(20),
+            "producer_token": secrets.token_hex(20),
             "ingest_token": secrets.token_hex(20),
             "viewer_password_hash": argon2.PasswordHasher().hash(_PASSWORD),
             "grafana_password": secrets.token_hex(12),
@@ -93,6 +105,7 @@ class Credentials:
         lines["TLS_DIR"] = str(folder / "tls")
         lines["KAFKA_PASSWORD_FILE"] = str(folder / "kafka_password.txt")
         lines["DATABASE_URL_TLS_FILE"] = str(folder / "database_url_tls.txt")
+        lines["KAFKA_EXPORTER_FLAGS_FILE"] = str(folder / "kafka_exporter_flags.txt")
         env_file = folder / "env"
         env_file.write_text("".join(f"{k}={v}\n" for k, v in (lines | knobs).items()))
         return cls(folder, env_file)
@@ -190,9 +203,14 @@ class Stack:
         return int(count), health
 
     @property
+    def tls(self) -> bool:
+        """Whether everything that listens does so with TLS."""
+        return "compose.tls.yml" in self.files
+
+    @property
     def page(self) -> str:
         """The page's address on this machine."""
-        scheme = "https" if "compose.tls.yml" in self.files else "http"
+        scheme = "https" if self.tls else "http"
         return f"{scheme}://{self.compose('port', 'viewer', '5010')}"
 
     def get(self, path: str) -> httpx.Response:
@@ -225,13 +243,22 @@ class Stack:
         """What a script prints that runs in the viewer's container, where Kafka is in reach."""
         return self.compose("exec", "-T", "viewer", "python", "-", *arguments, given=script)
 
+    def kafka_tool(self, name: str, *arguments: str) -> str:
+        """What one of Kafka's own tools prints, run in the first broker's container."""
+        tool = (f"/opt/kafka/bin/{name}.sh", "--bootstrap-server", "kafka:9092", *arguments)
+        if not self.tls:
+            return self.compose("exec", "-T", "kafka", *tool)
+        password = (self.credentials.folder / "kafka_password.txt").read_text().strip()
+        return self.compose(
+            *("exec", "-T", "kafka", "bash", "-c"),
+            'cat >/tmp/login && exec "$@" --command-config /tmp/login',
+            *("bash", *tool),
+            given=_TOOL_LOGIN.format(password=password),
+        )
+
     def group(self, group: str) -> dict[int, tuple[str, int]]:
         """Partition to who has it, and how many records are left to read, as Kafka sees it."""
-        tool = "/opt/kafka/bin/kafka-consumer-groups.sh"
-        told = self.compose(
-            *("exec", "-T", "kafka", tool, "--bootstrap-server", "kafka:9092"),
-            *("--describe", "--group", group),
-        )
+        told = self.kafka_tool("kafka-consumer-groups", "--describe", "--group", group)
         rows = [line.split() for line in told.splitlines() if line.startswith(group)]
         return {
             int(row[2]): (row[6], int(row[5]) if row[5].isdigit() else 0)
@@ -241,14 +268,15 @@ class Stack:
 
 
 @contextmanager
-def stack(folder: Path, files: Sequence[str], **knobs: str) -> Iterator[Stack]:
+def stack(
+    folder: Path, files: Sequence[str], base: str = "docker-compose.yml", **knobs: str
+) -> Iterator[Stack]:
     """A project of its own, gone at the end with everything it kept."""
-    made = Stack(
-        f"{PREFIX}-{os.getpid()}", ("docker-compose.yml", *files), Credentials.make(folder, **knobs)
-    )
+    project = f"{PREFIX}-{os.getpid()}-{next(_numbers)}"
+    made = Stack(project, (base, *files), Credentials.make(folder, **knobs))
     try:
         yield made
     finally:
         for client in made.clients:
             client.close()
-        made.compose("down", "--volumes", "--timeout", "10", check=False)
+        made.compose("down", "--volumes", "--remove-orphans", "--timeout", "10", check=False)

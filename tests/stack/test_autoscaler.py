@@ -9,12 +9,10 @@ from collections.abc import Iterator
 import pytest
 
 from tests.stack.engine import Stack, docker, stack
-from tests.stack.test_demo import READ, WORKERS, members
+from tests.stack.test_demo import WORKERS, frames, members
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.timeout(1_200)
-
-PROXY = "standin/haproxy"
 
 # Frames without a camera: `FPSxSECONDS` parts, one after the other. The picture is nobody.
 LOAD = """
@@ -56,8 +54,6 @@ def scaled(images: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
         "COOL_DOWN_UP_S": "10",
         "COOL_DOWN_DOWN_S": "20",
     }
-    if docker("image", "inspect", "--format", "{{.Id}}", PROXY, check=False):
-        knobs["DOCKER_PROXY_IMAGE"] = PROXY
     with stack(folder, ["compose.autoscaler.yml", str(slow)], **knobs) as made:
         made.compose("build", "--quiet", "autoscaler")
         made.up()
@@ -83,8 +79,8 @@ def test_a_burst_brings_workers_quiet_takes_them_away_and_nothing_is_lost(scaled
         what="those that drained are removed",
     )
 
-    raw = {tuple(frame) for frame in json.loads(scaled.python(READ, "frames.raw"))}
-    processed = collections.Counter(map(tuple, json.loads(scaled.python(READ, "frames.processed"))))
+    raw = {place for place, _ in frames(scaled, "frames.raw")}
+    processed = collections.Counter(place for place, _ in frames(scaled, "frames.processed"))
     assert len(raw) >= 900
     assert [frame for frame, count in processed.items() if count > 1] == []
     assert set(processed) == raw

@@ -88,6 +88,7 @@ def test_without_credentials_nothing_starts_and_it_says_which_is_missing(
         "POSTGRES_PASSWORD_FILE",
         "DATABASE_URL_FILE",
         "API_TOKEN_FILE",
+        "PRODUCER_TOKEN_FILE",
         "INGEST_TOKEN_FILE",
         "VIEWER_PASSWORD_HASH_FILE",
     ):

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
-from tests.stack.engine import DEPLOY, SERVICES, Stack, docker, stack
+from tests.stack.engine import DEPLOY, SERVICES, Stack, docker
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.timeout(1_200)
@@ -21,12 +22,13 @@ print(urllib.request.urlopen(url, timeout=20).read().decode())
 
 
 @pytest.fixture(scope="module")
-def watched(images: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def watched(demo: Stack) -> Iterator[Stack]:
     """The demo and Prometheus; without Grafana and Kafka's exporter, which need a registry."""
-    folder = tmp_path_factory.mktemp("watched")
-    with stack(folder, ["compose.demo.yml", "compose.monitoring.yml"], FPS="5") as made:
-        made.up("prometheus", *SERVICES)
-        yield made
+    made = replace(demo, files=(*demo.files, "compose.monitoring.yml"))
+    made.up("prometheus", *SERVICES)
+    yield made
+    made.compose("rm", "--stop", "--force", "prometheus")
+    docker("volume", "rm", f"{made.project}_prometheus-data")
 
 
 def firing(stack: Stack) -> set[tuple[str, str]]:
