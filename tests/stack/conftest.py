@@ -23,7 +23,7 @@ from tests.stack.engine import Credentials, Stack, engine_answers, stack
 _ABOUT_DEMO = ("test_backup", "test_demo", "test_images", "test_monitoring")
 
 
-class ByStack(LoadScopeScheduling):
+class ByStack(LoadScopeScheduling):  # type: ignore[misc]
     """Tests of a file go to one process, and so do all that are about the stack `demo`."""
 
     def _split_scope(self, nodeid: str) -> str:
