@@ -12,6 +12,9 @@ from pathlib import Path
 from confluent_kafka import Producer
 from sqlalchemy import select
 
+from identifier.access.tokens import Tokens
+from identifier.access.users import Users
+from identifier.api.access import access_routes
 from identifier.api.app import make_app
 from identifier.api.events import EventFeed, event_routes
 from identifier.api.explain import explain_routes
@@ -43,6 +46,7 @@ from services.models.analysis import FaceAnalyser
 from services.records.frames import FrameMeta, raw_key, to_headers
 from tests.footage import CLIP_SIZE
 from tests.integration.identifier.unknowns.strangers import RECOGNISER, face, track
+from tests.integration.viewer.conftest import RunningViewer
 from tests.pipeline import ToolSettings
 
 SESSION = "11111111-2222-3333-4444-555555555555"
@@ -210,6 +214,7 @@ def served_past(bootstrap: str, prefix: str, folder: Path, jpegs: list[bytes]) -
             sighting_routes(Sightings(database), media),
             explain_routes(Explainer(database, RawFrames(settings))),
             unknown_routes(unknowns),
+            access_routes(Users(database), Tokens(database)),
             event_routes(log, EventFeed(log, ending.is_set)),
         ]
         access = Access.on_loopback("127.0.0.1", None, 1_000_000)
@@ -219,6 +224,17 @@ def served_past(bootstrap: str, prefix: str, folder: Path, jpegs: list[bytes]) -
         yield past
         ending.set()
         server.stop()
+
+
+@contextmanager
+def started(broker: str, past: Past, **env: str) -> Iterator[RunningViewer]:
+    """A viewer over that memory, until the end of the block."""
+    running = RunningViewer({"KAFKA_BOOTSTRAP_SERVERS": broker, "IDENTIFIER_URL": past.url, **env})
+    try:
+        yield running
+    finally:
+        running.process.kill()
+        running.process.wait()
 
 
 def an_evening(past: Past, now: datetime) -> dict[str, str]:

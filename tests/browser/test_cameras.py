@@ -11,7 +11,7 @@ from uuid import UUID
 import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from services.records import frames
 from services.records.headers import read_headers
@@ -183,6 +183,7 @@ def test_a_camera_is_tried_added_changed_and_removed(
         )
         state = card(page, "front-door").locator('[data-field="state"]')
         expect(state).to_have_text("live", timeout=SLOWLY_MS)
+        expect(card(page, "front-door").locator('[data-field="drops"]')).to_have_text("0 left out")
         screenshot(page, "cameras", whole=True)
         assert PASSWORD not in page.content()
         everything = httpx.get(cameras_url(pipeline).replace("/cameras", "/api/cameras.json"))
@@ -207,6 +208,43 @@ def test_a_camera_is_tried_added_changed_and_removed(
         page.wait_for_url("**/cameras")
         expect(card(page, "front-door").get_by_text("added here")).to_have_count(0)
     assert PASSWORD not in pipeline.logs
+
+
+@pytest.mark.parametrize(
+    ("size", "scheme"), [(DESKTOP, "light"), (PHONE, "dark")], ids=["desktop", "phone"]
+)
+def test_what_a_camera_left_out_is_said_and_stands_out_while_it_grows(
+    pipeline: Services,
+    open_page: OpenPage,
+    screenshot: Screenshot,
+    size: tuple[int, int],
+    scheme: str,
+) -> None:
+    name = f"laptop-{size[0]}"
+    page = open_page(cameras_url(pipeline), size, scheme)
+    start(page, name)
+    drops = card(page, name).locator('[data-field="drops"]')
+    expect(drops).to_have_text("0 left out", timeout=SLOWLY_MS)
+    left_out = [1_203]
+
+    def slow_kafka(route: Route) -> None:
+        # What a producer counts when Kafka is slower than its cameras.
+        answer = route.fetch()
+        told = answer.json()
+        for camera in told["cameras"]:
+            camera["drops"] = left_out[0]
+        route.fulfill(response=answer, json=told)
+
+    page.route("**/api/cameras.json", slow_kafka)
+    expect(drops).to_have_text("1,203 left out")
+    left_out[0] += 1
+    expect(drops).to_have_text("1,204 left out")
+    expect(drops).to_have_class("more")
+    screenshot(page, f"cameras-drops-{scheme}", whole=True)
+    expect(drops).not_to_have_class("more")
+    page.goto(cameras_url(pipeline, f"/{name}"))
+    expect(drops).to_have_text("1,204")
+    page.unroute_all()
 
 
 @pytest.mark.parametrize(

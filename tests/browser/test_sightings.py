@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,9 +14,8 @@ from playwright.sync_api import Browser, Page, expect
 
 from services.broker.memory import MemoryBroker
 from tests.browser.conftest import DESKTOP, PHONE, OpenPage
-from tests.browser.sightings_fixtures import Past, an_evening, served_past, utc_now
+from tests.browser.sightings_fixtures import Past, an_evening, served_past, started, utc_now
 from tests.footage import clip_jpegs
-from tests.integration.viewer.conftest import RunningViewer
 
 pytestmark = pytest.mark.browser
 
@@ -40,16 +38,6 @@ def past(broker: str, test_data: Path, tmp_path_factory: pytest.TempPathFactory)
 @pytest.fixture(scope="module")
 def ids(past: Past) -> dict[str, str]:
     return an_evening(past, utc_now())
-
-
-@contextmanager
-def started(broker: str, past: Past, **env: str) -> Iterator[RunningViewer]:
-    running = RunningViewer({"KAFKA_BOOTSTRAP_SERVERS": broker, "IDENTIFIER_URL": past.url, **env})
-    try:
-        yield running
-    finally:
-        running.process.kill()
-        running.process.wait()
 
 
 @pytest.fixture(scope="module")
@@ -146,6 +134,44 @@ def test_what_is_new_appears_by_itself_and_never_under_what_one_reads(
     expect(page.locator("[data-sighting]")).to_have_count(1)
     page.get_by_role("button", name="1 new").click()
     expect(page.locator("[data-sighting]")).to_have_count(2)
+
+
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_what_comes_pushes_the_others_gently_or_waits(
+    site: str,
+    past: Past,
+    ids: dict[str, str],
+    open_page: OpenPage,
+    screenshot: Callable[..., Path],
+    size: tuple[int, int],
+) -> None:
+    camera = f"yard-{size[0]}"
+    at = utc_now() - timedelta(minutes=5)
+    past.write(
+        *(past.see(f"{camera}{n}", at - timedelta(seconds=n), camera=camera) for n in range(20))
+    )
+    page = open_page(f"{site}/sightings?camera={camera}", size)
+    expect(page.locator("[data-sighting]")).to_have_count(20)
+    page.wait_for_function("fetch('/events').then((answer) => answer.ok)")
+    page.evaluate(
+        """window.shift = 0;
+        new PerformanceObserver((list) => {
+          for (const entry of list.getEntries()) window.shift += entry.value;
+        }).observe({ type: "layout-shift" });"""
+    )
+    past.write(*(past.see(f"{camera}new{n}", utc_now(), camera=camera) for n in range(5)))
+    expect(page.locator("[data-sighting]")).to_have_count(25, timeout=15_000)
+    page.wait_for_function(
+        "document.getAnimations().every((each) => !each.effect.target.matches('[data-sighting]'))"
+    )
+    assert page.evaluate("window.shift") < 0.01
+
+    page.emulate_media(reduced_motion="reduce")
+    past.write(past.see(f"{camera}last", utc_now(), camera=camera))
+    expect(page.get_by_role("button", name="1 new")).to_be_visible(timeout=15_000)
+    expect(page.locator("[data-sighting]")).to_have_count(25)
+    assert page.evaluate("window.shift") < 0.01
+    screenshot(page, "newer")
 
 
 def test_older_ones_come_when_asked_for(

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
@@ -81,6 +82,15 @@ def pipeline(
         yield run
 
 
+@pytest.fixture
+def nobody_known(pipeline: Services) -> None:
+    """Whoever a walk before this one named is a stranger again."""
+    api = f"http://127.0.0.1:{pipeline.env['API_PORT']}/api/v1"
+    with httpx.Client(base_url=api, headers={"Authorization": f"Bearer {API_TOKEN}"}) as client:
+        for person in client.get("/people").raise_for_status().json()["people"]:
+            client.delete(f"/people/{person['slug']}", timeout=60).raise_for_status()
+
+
 def url_of(run: Services, path: str = "/") -> str:
     return f"http://127.0.0.1:{run.env['VIEWER_PORT']}{path}"
 
@@ -96,17 +106,36 @@ def row_of(page: Page, who: str) -> Locator:
     return page.locator("#sightings-page a", has_text=who).first
 
 
+@pytest.mark.usefixtures("nobody_known")
+@pytest.mark.parametrize(
+    ("size", "scheme"), [(DESKTOP, "light"), (PHONE, "dark")], ids=["desktop-light", "phone-dark"]
+)
 def test_from_login_to_logout(
-    pipeline: Services, test_data: Path, open_page: OpenPage, screenshot: Screenshot
+    pipeline: Services,
+    test_data: Path,
+    open_page: OpenPage,
+    screenshot: Screenshot,
+    size: tuple[int, int],
+    scheme: str,
 ) -> None:
     refs = test_data / "clip_hamilton" / "ref"
-    page = open_page(url_of(pipeline, "/people"), DESKTOP, "light", calm=False)
+    page = open_page(url_of(pipeline, "/people"), size, scheme, calm=False)
 
     # Nobody gets in without the password, and whoever does is where they wanted to be.
     expect(page).to_have_url(re.compile("/login"))
     screenshot(page, "story-login")
     log_in(page, "wrong")
     expect(page.get_by_role("alert").filter(has_text=re.compile("name|password"))).to_be_visible()
+    # From here on the browser has nothing to complain of.
+    complaints: list[str] = []
+    page.on(
+        "console",
+        lambda said: (
+            complaints.append(f"{said.text} at {said.location}")
+            if said.type in ("error", "warning")
+            else None
+        ),
+    )
     log_in(page)
     expect(page).to_have_url(url_of(pipeline, "/people"))
 
@@ -177,6 +206,7 @@ def test_from_login_to_logout(
         assert answer.status in (303, 401), path
     page.goto(url_of(pipeline, "/sightings"))
     expect(page).to_have_url(re.compile("/login"))
+    assert complaints == []
 
 
 @pytest.mark.parametrize(

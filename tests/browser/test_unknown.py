@@ -171,7 +171,7 @@ def test_one_stranger_s_page_shows_every_picture_and_forgets_them(
 
 
 def test_who_comes_appears_without_a_reload_and_moves_nothing_that_is_about_to_be_clicked(
-    room: Room, open_page: OpenPage, five: list[Path]
+    room: Room, open_page: OpenPage, five: list[Path], screenshot: Callable[..., Path]
 ) -> None:
     page = open_page(room.unknown)
     with page.expect_response("**/events"):
@@ -186,6 +186,7 @@ def test_who_comes_appears_without_a_reload_and_moves_nothing_that_is_about_to_b
     (third,) = room.meet(five[2], told=True)
     news = page.get_by_role("button", name="1 new stranger: show")
     expect(news).to_be_visible(timeout=WORK_MS)
+    screenshot(page, "unknown-news")
     assert shown(page) == [second, first]
     expect(page.get_by_label(f"Name of unknown {first}")).to_have_value("Li")
     news.click()

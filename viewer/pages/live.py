@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, abort, jsonify, render_template, request
 
-from viewer.access.flask import needs
+from viewer.access.flask import needs, origin
 from viewer.identifier import IdentifierAway
 from viewer.pages.parts import Parts
 
@@ -29,7 +29,11 @@ def live_pages(parts: Parts) -> Blueprint:
         if found is None:
             abort(404, t("live.no_such_camera", name=name))
         return render_template(
-            "camera.html", state=now, camera=found, blur_forced=parts.blur_unknown
+            "camera.html",
+            state=now,
+            camera=found,
+            blur_forced=parts.blur_unknown,
+            site=origin().url,
         )
 
     @routes.get("/person/<slug>")
@@ -39,7 +43,11 @@ def live_pages(parts: Parts) -> Blueprint:
         if found is None:
             abort(404, t("live.no_such_person", slug=slug))
         return render_template(
-            "person.html", state=parts.state.read(), person=found, blur_forced=parts.blur_unknown
+            "person.html",
+            state=parts.state.read(),
+            person=found,
+            blur_forced=parts.blur_unknown,
+            site=origin().url,
         )
 
     @routes.get("/api/lately.json")

@@ -1,6 +1,6 @@
 // The list of cameras, kept up to date, and the forms that add and change one.
 
-import { ago, byId, Problem, put, send, toast } from "./page.js";
+import { ago, byId, loggedOut, Problem, put, send, toast } from "./page.js";
 import { Pictures } from "./pictures.js";
 import { t } from "./texts.js";
 
@@ -25,6 +25,19 @@ function figures(camera) {
   const late = camera.delay_ms < 10000 ? t("cameras.delay", { n: camera.delay_ms })
     : t("cameras.behind", { n: Math.round(camera.delay_ms / 1000) });
   return t("cameras.figures", { fps: camera.fps.toFixed(1), delay: late });
+}
+
+const dropped = new Map();
+
+/** What a producer left out since it began; a camera that loses frames now stands out. */
+function drops(root, { name, producer, drops: count }) {
+  const place = field(root, "drops");
+  const figure = count.toLocaleString();
+  if (place.matches("dd")) put(place, producer ? figure : "–");
+  else put(place, t("cameras.drops", { n: figure }));
+  place.hidden = !producer && !place.matches("dd");
+  place.classList.toggle("more", count > (dropped.get(name) ?? count));
+  dropped.set(name, count);
 }
 
 function picture(root, camera) {
@@ -52,7 +65,7 @@ function show(root, camera) {
   put(field(root, "error"), camera.error);
   field(root, "error").hidden = !camera.error;
   put(field(root, "producer"), camera.producer || "–");
-  put(field(root, "drops"), String(camera.drops));
+  drops(root, camera);
   if (camera.width) put(field(root, "size"), `${camera.width} × ${camera.height}`);
   picture(root, camera);
 }
@@ -117,6 +130,7 @@ async function poll() {
       await refresh();
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
+      if (error.status === 401) return loggedOut();
       put(byId("problem"), error.detail);
       byId("problem").hidden = false;
     }

@@ -1,7 +1,9 @@
 // Keeps what is to be seen now up to date: pictures over one connection, the rest once a second.
 // Without this script the page shows the same pictures as MJPEG, and stands still otherwise.
 
-import { ago, byId, events, notice, put, showTimes, toast } from "./page.js";
+import { events } from "./events.js";
+import { offerNotifications } from "./notifying.js";
+import { ago, byId, loggedOut, notice, put, showTimes } from "./page.js";
 import { Pictures } from "./pictures.js";
 import { t } from "./texts.js";
 
@@ -206,10 +208,7 @@ async function poll(again = true) {
   if (!document.hidden) {
     try {
       const response = await fetch("/api/state.json", { signal: AbortSignal.timeout(LATE_MS) });
-      if (response.status === 401) {
-        notice(t("base.logged_out"));
-        return;
-      }
+      if (response.status === 401) return loggedOut();
       if (!response.ok) throw new Error(`answer ${response.status}`);
       show(await response.json());
     } catch (error) {
@@ -262,36 +261,6 @@ function latelySoon() {
   latelyTimer = setTimeout(() => showLately().catch(() => {}), 400);
 }
 
-const NOTIFY_KEY = "facestream.notify";
-
-function offerNotifications() {
-  const button = byId("notify");
-  if (!button || !("Notification" in window)) return;
-  const wanted = () => localStorage.getItem(NOTIFY_KEY) === "1" && Notification.permission === "granted";
-  const show_ = () => button.setAttribute("aria-pressed", String(wanted()));
-  button.hidden = false;
-  button.addEventListener("click", async () => {
-    if (wanted()) {
-      localStorage.removeItem(NOTIFY_KEY);
-    } else if (await Notification.requestPermission() === "granted") {
-      localStorage.setItem(NOTIFY_KEY, "1");
-      toast(t("live.notify_on"));
-    } else {
-      toast(t("live.notify_refused"), "bad");
-    }
-    show_();
-  });
-  show_();
-  events((event) => {
-    if (!wanted() || !document.hidden || !event.type.endsWith("_enter")) return;
-    const text = t("live.comes", { who: whoOf(event), camera: event.camera });
-    // One per person: a second one replaces the first.
-    const tag = event.person ? event.person.slug : `unknown-${event.unknown}`;
-    const icon = event.crop ? `/sightings/${event.sighting}/crop.jpg` : undefined;
-    new Notification("facestream", { body: text, tag, icon });
-  });
-}
-
 document.querySelectorAll("[data-channel]").forEach((img) => pictures.add(img));
 fullScreen();
 offerStyle();
@@ -301,7 +270,7 @@ if (byId("toolbar")) {
 }
 if (byId("lately")) {
   latelySoon();
-  events(latelySoon);
-  offerNotifications();
+  events(latelySoon, { refresh: latelySoon });
+  offerNotifications(whoOf);
 }
 poll();

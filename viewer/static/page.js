@@ -1,12 +1,34 @@
-// What every page needs: changes with their token, messages, dialogs, times, events.
+// What every page needs: changes with their token, messages, dialogs, times.
 
 import { t } from "./texts.js";
+
+const GLIDE_MS = 250;
 
 export const byId = (id) => document.getElementById(id);
 
 /** Sets a text only where it changes, so that screen readers and selections are left alone. */
 export function put(element, text) {
   if (element && element.textContent !== text) element.textContent = text;
+}
+
+/** Whether the reader asked their system that nothing moves by itself. */
+export const isCalm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
+
+/**
+ * Runs a change of the page; what it moved glides to its new place instead of jumping there.
+ * `elements()` are those that may move.
+ */
+export function glide(elements, change) {
+  if (isCalm()) return change();
+  const before = new Map(elements().map((element) => [element, element.getBoundingClientRect()]));
+  change();
+  for (const element of elements()) {
+    const [was, is] = [before.get(element), element.getBoundingClientRect()];
+    if (!was || (was.top > innerHeight && is.top > innerHeight)) continue;
+    const [x, y] = [was.left - is.left, was.top - is.top];
+    if (!x && !y) continue;
+    element.animate([{ transform: `translate(${x}px, ${y}px)` }, {}], { duration: GLIDE_MS, easing: "ease-out" });
+  }
 }
 
 // ---- changes
@@ -80,6 +102,25 @@ export function notice(text) {
   element.hidden = !text;
 }
 
+// ---- login
+
+/** Whether somebody would lose what they type if this page were left. */
+function isWriting() {
+  const at = document.activeElement;
+  return Boolean(document.querySelector("dialog[open]") || (at?.matches("input:not([type=checkbox]), textarea") && at.value));
+}
+
+/** The session is over: goes to the login, or says so with a way there while somebody writes. */
+export function loggedOut() {
+  const address = `/login?${new URLSearchParams({ next: location.pathname + location.search })}`;
+  if (!isWriting()) return location.assign(address);
+  notice(t("base.logged_out"));
+  const link = document.createElement("a");
+  link.href = address;
+  link.textContent = t("base.log_in");
+  byId("notice").append(" ", link);
+}
+
 // ---- dialogs
 
 /** Opens a <dialog>; resolves to the value of the button it was closed with, "" when dismissed. */
@@ -123,38 +164,21 @@ export function showTimes(root = document) {
   }
 }
 
-// ---- what happens
-
-let source = null;
-const handlers = new Set();
-
-/** Calls a function with every event (`person_enter`, …) from now on; returns how to end that. */
-export function events(handler) {
-  handlers.add(handler);
-  if (!source) {
-    source = new EventSource("/events");
-    for (const type of ["person_enter", "person_exit", "unknown_enter", "unknown_exit"]) {
-      source.addEventListener(type, (message) => {
-        const event = JSON.parse(message.data);
-        for (const each of handlers) each(event);
-      });
-    }
-  }
-  return () => {
-    handlers.delete(handler);
-    if (!handlers.size && source) {
-      source.close();
-      source = null;
-    }
-  };
-}
-
 // ---- every page
 
 async function copy(button) {
   const from = byId(button.dataset.copy);
-  await navigator.clipboard.writeText(from.value ?? from.textContent);
-  toast(t("base.copied"));
+  let copied = true;
+  try {
+    await navigator.clipboard.writeText(from.value ?? from.textContent);
+  } catch (error) {
+    // Over plain http there is no clipboard, or the browser keeps it back.
+    if (from.select) from.select();
+    else getSelection().selectAllChildren(from);
+    copied = document.execCommand("copy");
+    button.focus();
+  }
+  toast(copied ? t("base.copied") : t("base.not_copied"), copied ? "good" : "bad");
 }
 
 document.addEventListener("click", (click) => {

@@ -1,6 +1,11 @@
 // Live pictures over one connection: browsers open six at most, and a wall has more cameras.
 
 const RETRY_MS = 1000;
+// As many pages of this browser have a connection that stays open; the others look in between.
+const PLACES = 3;
+// What the viewer sends over one connection.
+const MOST = 64;
+const GLANCE_MS = 2000;
 
 /** Shows the newest of the pictures it is given; while one is being decoded the rest are skipped. */
 class Screen {
@@ -74,6 +79,19 @@ class Bytes {
   }
 }
 
+/** Runs work in one of the places of this browser's pages; false when all are taken. */
+async function inPlace(work) {
+  if (!navigator.locks) return (await work(), true);
+  for (let at = 0; at < PLACES; at += 1) {
+    const had = await navigator.locks.request(`facestream.live.${at}`, { ifAvailable: true }, async (lock) => {
+      if (lock) await work();
+      return Boolean(lock);
+    });
+    if (had) return true;
+  }
+  return false;
+}
+
 /** The one connection that carries every picture in view. */
 export class Pictures {
   /** `style` gives what pictures are asked for with, as `{ boxes: "0" }`. */
@@ -116,7 +134,7 @@ export class Pictures {
     const seen = [...this.visible].filter((img) => img.isConnected);
     if (document.hidden || !seen.length) return "";
     const query = new URLSearchParams();
-    for (const img of seen.slice(0, 64)) query.append(...img.dataset.channel.split(/:(.*)/s, 2));
+    for (const img of seen.slice(0, MOST)) query.append(...img.dataset.channel.split(/:(.*)/s, 2));
     const widest = Math.max(...seen.map((img) => img.clientWidth));
     for (const [name, value] of Object.entries(this.style())) query.set(name, value);
     query.set("w", String(Math.min(16384, Math.ceil(widest * window.devicePixelRatio / 160) * 160)));
@@ -134,22 +152,47 @@ export class Pictures {
 
   async read(address, signal) {
     try {
-      const response = await fetch(address, { signal });
-      if (!response.ok) throw new Error(`answer ${response.status}`);
-      const bytes = new Bytes(response.body.getReader());
-      for (;;) {
-        const head = JSON.parse(await bytes.line());
-        const jpeg = await bytes.take(head.bytes);
-        const screen = this.screens.get(`${head.kind}:${head.name}`);
-        if (!screen) continue;
-        screen.show(new Blob([jpeg], { type: "image/jpeg" }));
-        const owner = screen.img.closest(".tile, .single");
-        if (owner) owner.classList.toggle("stale", !head.live);
-      }
+      if (!await inPlace(() => this.follow(address, signal))) await this.glance(address, signal);
     } catch (error) {
-      if (signal.aborted) return;
-      this.asked = "";
-      this.soon(RETRY_MS);
+      // The connection is gone, or was never there: once more.
     }
+    if (signal.aborted) return;
+    this.asked = "";
+    this.soon(RETRY_MS);
+  }
+
+  /** Shows what comes, until the connection ends. */
+  async follow(address, signal) {
+    const bytes = new Bytes(await this.open(address, signal));
+    for (;;) await this.next(bytes);
+  }
+
+  /** Shows each picture once. */
+  async glance(address, signal) {
+    const reader = await this.open(address, signal);
+    const timer = setTimeout(() => reader.cancel(), GLANCE_MS);
+    try {
+      const bytes = new Bytes(reader);
+      for (let left = Math.min(MOST, this.visible.size); left > 0; left -= 1) await this.next(bytes);
+    } finally {
+      clearTimeout(timer);
+      reader.cancel();
+    }
+  }
+
+  async open(address, signal) {
+    const response = await fetch(address, { signal });
+    if (!response.ok) throw new Error(`answer ${response.status}`);
+    return response.body.getReader();
+  }
+
+  async next(bytes) {
+    const head = JSON.parse(await bytes.line());
+    const jpeg = await bytes.take(head.bytes);
+    const screen = this.screens.get(`${head.kind}:${head.name}`);
+    if (!screen) return;
+    screen.show(new Blob([jpeg], { type: "image/jpeg" }));
+    const owner = screen.img.closest(".tile, .single");
+    if (owner) owner.classList.toggle("stale", !head.live);
   }
 }

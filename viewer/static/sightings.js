@@ -1,6 +1,7 @@
 // The list of sightings: what is new, what is older, and the lanes by keyboard.
 
-import { byId, events, put, showTimes, toast } from "./page.js";
+import { events } from "./events.js";
+import { byId, glide, isCalm, put, showTimes, toast } from "./page.js";
 import { t } from "./texts.js";
 import { ownZone } from "./zone.js";
 
@@ -80,11 +81,14 @@ let waiting = null;
 let asking = null;
 
 const reading = () =>
-  scrollY > READING_PX || timeline.contains(document.activeElement) || timeline.matches(":hover");
+  scrollY > READING_PX || timeline.contains(document.activeElement) || timeline.matches(":hover") ||
+  (isCalm() && linesOf(timeline).length > 0);
+
+const movable = () => [...timeline.querySelectorAll("[data-sighting], h2")];
 
 function showNewer() {
   byId("newer").hidden = true;
-  if (waiting) take(waiting, { fresh: true });
+  if (waiting) glide(movable, () => take(waiting, { fresh: true }));
   waiting = null;
 }
 
@@ -126,12 +130,8 @@ if (page.dataset.fresh === "yes" && timeline) {
     showNewer();
     scrollTo({ top: 0 });
   };
-  events(() => {
-    if (asking === null && !document.hidden) asking = setTimeout(refresh, SETTLE_MS);
-  });
-  document.addEventListener("visibilitychange", () => {
-    if (!document.hidden && asking === null) asking = setTimeout(refresh, 0);
-  });
+  const soon = (delay) => { asking ??= setTimeout(refresh, delay); };
+  events(() => soon(SETTLE_MS), { refresh: () => soon(0) });
 }
 
 // ---- what is older

@@ -1,6 +1,7 @@
 // Those without a name: several at once, changes without a reload, newcomers as they appear.
 
-import { attempt, byId, events, put, send, showTimes } from "./page.js";
+import { events } from "./events.js";
+import { attempt, byId, glide, isCalm, put, send, showTimes } from "./page.js";
 import { suggestNames } from "./names.js";
 import { t } from "./texts.js";
 
@@ -108,9 +109,9 @@ async function server() {
 
 let pointerInside = false;
 
-/** Whether somebody is about to click, types, or has chosen something: then nothing moves. */
+/** Whether somebody is about to click, types, has chosen something, or wants it calm: then nothing moves. */
 function isBusy() {
-  return pointerInside || list()?.contains(document.activeElement) || boxes().some((box) => box.checked);
+  return isCalm() || pointerInside || list()?.contains(document.activeElement) || boxes().some((box) => box.checked);
 }
 
 let looking = null;
@@ -139,7 +140,8 @@ async function look() {
 }
 
 function insert(cards) {
-  list().prepend(...cards.filter((card) => !cardOf(card.dataset.number)));
+  const newcomers = cards.filter((card) => !cardOf(card.dataset.number));
+  glide(() => [...list().children], () => list().prepend(...newcomers));
   showTimes(list());
   byId("news").replaceChildren();
 }
@@ -156,7 +158,7 @@ function offer(cards) {
   }
   const button = document.createElement("button");
   button.type = "button";
-  button.className = "button";
+  button.className = "button primary";
   button.textContent = cards.length === 1 ? t("unknown.new_1") : t("unknown.new", { n: cards.length });
   button.addEventListener("click", () => {
     insert(cards);
@@ -166,8 +168,7 @@ function offer(cards) {
   news.replaceChildren(button);
 }
 
-function lookSoon(event) {
-  if (!event.type.startsWith("unknown_")) return;
+function lookSoon() {
   clearTimeout(looking);
   looking = setTimeout(look, LOOK_WAIT_MS);
 }
@@ -194,5 +195,7 @@ if (page) {
   page.addEventListener("pointerleave", () => { pointerInside = false; });
   offerRanges();
   showChosen();
-  if (page.dataset.first === "1") events(lookSoon);
+  if (page.dataset.first === "1") {
+    events(({ type }) => type.startsWith("unknown_") && lookSoon(), { refresh: lookSoon });
+  }
 }
