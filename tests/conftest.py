@@ -6,13 +6,21 @@ import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
 
+from tests.scheduling import ByNeed
+
 ROOT = Path(__file__).parent.parent
 
 pytest_plugins = ("tests.brokers",)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByNeed:
+    """Called by pytest-xdist."""
+    return ByNeed(config, log)
 
 
 def require_or_skip(condition: bool, reason: str) -> None:

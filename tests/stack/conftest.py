@@ -1,6 +1,6 @@
 """Real stacks of real containers; only where FACESTREAM_STACK_TESTS=1 asks for them.
 
-With `-n 2` two processes share the work, by files; those about the stack `demo` count as one.
+With `-n 2` two processes share the work; tests/scheduling.py says how.
 """
 
 from __future__ import annotations
@@ -12,28 +12,11 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
 
 import pytest
-from xdist.scheduler import LoadScopeScheduling
 
 from services.locks import only_one
 from tests.stack.engine import Credentials, Stack, engine_answers, stack
-
-_ABOUT_DEMO = ("test_backup", "test_demo", "test_images", "test_monitoring")
-
-
-class ByStack(LoadScopeScheduling):  # type: ignore[misc]
-    """Tests of a file go to one process, and so do all that are about the stack `demo`."""
-
-    def _split_scope(self, nodeid: str) -> str:
-        name = Path(nodeid.partition("::")[0]).stem
-        return "demo" if name in _ABOUT_DEMO else name
-
-
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByStack:
-    """Called by xdist."""
-    return ByStack(config, log)
 
 
 def _alone(what: str) -> AbstractContextManager[None]:
