@@ -8,12 +8,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 import structlog
 
 from tests.scheduling import ByNeed
 
 ROOT = Path(__file__).parent.parent
+
+# How long an example takes says more of the machine than of the code.
+hypothesis.settings.register_profile("facestream", deadline=None)
+hypothesis.settings.load_profile("facestream")
 
 pytest_plugins = ("tests.brokers",)
 

@@ -6,6 +6,7 @@ Source of the stream's form: HTML Living Standard, 9.2 Server-sent events.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable
 
 import httpx
@@ -21,6 +22,7 @@ _QUEUED = 64
 _KEEP_ALIVE_S = 15.0
 _LOOK_EVERY_S = 0.5
 _RETRY_S = 2.0
+_CONNECT_WITHIN_S = 2.0
 _MOST_EVENT_BYTES = 65_536
 _TIMEOUT = httpx.Timeout(5.0, read=45.0)
 
@@ -51,6 +53,7 @@ class Events:
         self._trust = trust
         self._browsers: set[asyncio.Queue[bytes]] = set()
         self._reading: asyncio.Task[None] | None = None
+        self._connected = asyncio.Event()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer `/events` until the browser leaves."""
@@ -66,6 +69,7 @@ class Events:
         if self._url is not None and (self._reading is None or self._reading.done()):
             self._reading = asyncio.create_task(self._read())
         try:
+            await self._wait_for_identifier()
             await start(send, 200, "text/event-stream", [(b"x-accel-buffering", b"no")])
             await _send(send, b"retry: 2000\n\n")
             quiet_s = 0.0
@@ -87,6 +91,13 @@ class Events:
                 self._reading.cancel()
                 self._reading = None
 
+    async def _wait_for_identifier(self) -> None:
+        """A browser asks for what is new once its stream has begun: none is missed after that."""
+        if self._url is not None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_CONNECT_WITHIN_S):
+                    await self._connected.wait()
+
     async def _read(self) -> None:
         address = f"{self._url}/api/v1/events/stream"
         answering = True
@@ -98,6 +109,7 @@ class Events:
                     async with client.stream("GET", address) as response:
                         response.raise_for_status()
                         answering = True
+                        self._connected.set()
                         async for event in _events(response):
                             for browser in self._browsers:
                                 _offer(browser, event)
@@ -106,6 +118,8 @@ class Events:
                         why = distrust(error, "IDENTIFIER_CA") or type(error).__name__
                         log.warning("no events from the identifier", error=why)
                     answering = False
+                finally:
+                    self._connected.clear()
                 await asyncio.sleep(_RETRY_S)
 
 

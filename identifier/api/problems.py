@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from http import HTTPStatus
 
+import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
@@ -15,6 +16,8 @@ from starlette.routing import compile_path
 
 from identifier.photos import EnrolmentError
 from services.errors import ModelError, RecordError
+
+log = structlog.get_logger()
 
 MEDIA_TYPE = "application/problem+json"
 _STATUS = {"too-large": 413, "unsupported-format": 415}
@@ -110,5 +113,10 @@ def problem_of(error: Exception) -> Problem:
         case ModelError():
             return problem(503, "models-unavailable", str(error))
         case DBAPIError():
+            log.warning(
+                "the database failed",
+                error=type(error.orig).__name__,
+                sqlstate=getattr(error.orig, "sqlstate", None),
+            )
             return problem(503, "database-unavailable", "the gallery's database is away")
     return problem(500, "internal-error", "the identifier failed; its log says how")

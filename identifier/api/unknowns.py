@@ -20,6 +20,7 @@ from identifier.api.unknowns_shapes import (
     UnknownsAnswer,
     UnknownShape,
 )
+from identifier.gallery.database import retried
 from identifier.unknowns.store import Unknowns
 from identifier.unknowns.values import UnknownError
 
@@ -60,25 +61,25 @@ def unknown_routes(unknowns: Unknowns) -> APIRouter:
     def name_unknown(number: _Number, asked: NameRequest) -> NamedAnswer:
         """Make an unknown a person: crops become reference photos, past sightings get the name."""
         with _as_problems():
-            return NamedAnswer.of(unknowns.name(number, asked.name))
+            return NamedAnswer.of(retried(lambda: unknowns.name(number, asked.name)))
 
     @router.post("/unknowns/{number}/merge", responses=_problems(404, 409, 422))
     def merge_unknown(number: _Number, asked: MergeRequest) -> UnknownShape:
         """Say that an unknown is another unknown, whose number stays."""
         with _as_problems():
-            return UnknownShape.of(unknowns.merge(number, asked.into))
+            return UnknownShape.of(retried(lambda: unknowns.merge(number, asked.into)))
 
     @router.post("/unknowns/{number}/ignore", responses=_problems(404, 422))
     def ignore_unknown(number: _Number, asked: IgnoreRequest) -> UnknownShape:
         """Leave an unknown out of lists and events, or no longer."""
         with _as_problems():
-            return UnknownShape.of(unknowns.ignore(number, asked.ignored))
+            return UnknownShape.of(retried(lambda: unknowns.ignore(number, asked.ignored)))
 
     @router.delete("/unknowns/{number}", responses=_problems(404, 409, 422))
     def delete_unknown(number: _Number) -> DeletedAnswer:
         """Forget an unknown: sightings, crops, embeddings and events."""
         with _as_problems():
-            return DeletedAnswer.of(unknowns.delete(number))
+            return DeletedAnswer.of(retried(lambda: unknowns.delete(number)))
 
     @router.post(
         "/sightings/{sighting}/not-this-person",
@@ -88,13 +89,13 @@ def unknown_routes(unknowns: Unknowns) -> APIRouter:
     def not_this_person(sighting: _SightingId) -> SaidAnswer:
         """Take a sighting away from its person, and remember that this face is not theirs."""
         with _as_problems():
-            return SaidAnswer.of(unknowns.not_this_person(sighting))
+            return SaidAnswer.of(retried(lambda: unknowns.not_this_person(sighting)))
 
     @router.post("/sightings/{sighting}/person", tags=["sightings"], responses=_problems(404, 422))
     def this_is(sighting: _SightingId, asked: PersonRequest) -> SaidAnswer:
         """Give a sighting to a person of the gallery."""
         with _as_problems():
-            return SaidAnswer.of(unknowns.this_is(sighting, asked.person))
+            return SaidAnswer.of(retried(lambda: unknowns.this_is(sighting, asked.person)))
 
     return router
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import fcntl
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import structlog
 from alembic import command
@@ -21,15 +22,39 @@ from services.errors import GalleryError
 
 log = structlog.get_logger()
 
+_T = TypeVar("_T")
+
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _BUSY_TIMEOUT_S = 15
 _CONNECT_TIMEOUT_S = 5
+# PostgreSQL's deadlock_detected and serialization_failure: the same work goes through later.
+_LATER = ("40P01", "40001")
+_TRIES = 4
 _MIGRATION_LOCK = 0x66616365  # any number of ours: "face"
 
 
 def sqlite_url(data_dir: Path) -> str:
     """Address of the database file in the data directory."""
     return URL.create("sqlite", database=str(data_dir / "facestream.db")).render_as_string()
+
+
+def retried(work: Callable[[], _T]) -> _T:
+    """Do work again that the database ended because another transaction was in its way.
+
+    Args:
+        work: may be begun anew after each of its transactions.
+
+    Raises:
+        DBAPIError: for another reason, or several times.
+    """
+    for left in reversed(range(_TRIES)):
+        try:
+            return work()
+        except DBAPIError as error:
+            if left == 0 or getattr(error.orig, "sqlstate", None) not in _LATER:
+                raise
+            log.info("a deadlock with another transaction: once more", left=left)
+    raise AssertionError("the last try returns or raises")
 
 
 class Database:
