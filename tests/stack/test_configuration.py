@@ -15,7 +15,7 @@ import pytest
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from tests.conftest import ROOT
+from tests.conftest import ROOT, require_or_skip
 from tests.stack.engine import Credentials
 
 DEPLOY = ROOT / "deploy"
@@ -150,8 +150,7 @@ def files_of(*others: str) -> list[str]:
 
 def resolved(folder: Path, files: list[str]) -> dict[str, Any]:
     """The services, as compose understands the files."""
-    if shutil.which("docker") is None:
-        pytest.skip("no docker command; it need not reach an engine")
+    require_or_skip(shutil.which("docker") is not None, "no docker command; it needs no engine")
     named = [part for file in files for part in ("--file", str(DEPLOY / file))]
     env_file = Credentials.make(folder).env_file
     done = subprocess.run(
@@ -160,8 +159,8 @@ def resolved(folder: Path, files: list[str]) -> dict[str, Any]:
         text=True,
         check=False,
     )
-    if "is not a docker command" in done.stderr or "unknown flag: --file" in done.stderr:
-        pytest.skip("docker has no compose")
+    no_compose = "is not a docker command" in done.stderr or "unknown flag: --file" in done.stderr
+    require_or_skip(not no_compose, "docker has no compose")
     assert done.returncode == 0, done.stderr
     services: dict[str, Any] = json.loads(done.stdout)["services"]
     return services
