@@ -10,6 +10,8 @@ const TYPES = ["person_enter", "person_exit", "unknown_enter", "unknown_exit"];
 const WAIT_S = { least: 2, first: 3, most: 30 };
 // The viewer says something every 15 s; a connection that is silent for longer is dead.
 const SILENT_MS = 40000;
+// A stream that opens so soon after the page was made has missed nothing.
+const FRESH_MS = 2000;
 
 const listeners = new Set();
 let place = "";
@@ -71,7 +73,10 @@ async function alone(name, signal, work) {
 }
 
 function hear({ event }) {
-  if (!event) return refresh();
+  if (!event) {
+    if (performance.now() > FRESH_MS) refresh();
+    return;
+  }
   for (const each of listeners) {
     // Apart from the reading: a listener's fault is no fault of the connection.
     if (place === SHARED || each.unseen()) queueMicrotask(() => each.tell(event));
