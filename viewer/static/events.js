@@ -10,7 +10,7 @@ const TYPES = ["person_enter", "person_exit", "unknown_enter", "unknown_exit"];
 const WAIT_S = { least: 2, first: 3, most: 30 };
 // The viewer says something every 15 s; a connection that is silent for longer is dead.
 const SILENT_MS = 40000;
-// A stream that opens so soon after the page was made has missed nothing.
+// A stream that opens so soon after the page was made has hardly missed anything; what it has comes with the next event.
 const FRESH_MS = 2000;
 
 const listeners = new Set();
