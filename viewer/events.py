@@ -92,7 +92,7 @@ class Events:
                 self._reading = None
 
     async def _wait_for_identifier(self) -> None:
-        """Nothing is missed once the answer has begun, unless the identifier is slow to be there."""
+        """Nothing is missed once the answer has begun, unless the identifier is slow to come."""
         if self._url is not None:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_CONNECT_WITHIN_S):
