@@ -115,6 +115,10 @@ class Reorderer(Generic[T]):
                 self._held_bytes += lane.held_bytes - held_before
         return released
 
+    def waiting(self) -> list[tuple[int, str]]:
+        """Partitions and cameras of which a frame waits for an earlier one."""
+        return [where for where, lane in self._lanes.items() if lane.held_bytes]
+
     def wait_s(self) -> float | None:
         """Seconds until `due` has something; None when nothing is held."""
         times = [at for lane in self._lanes.values() if (at := lane.due_at_s) is not None]

@@ -142,7 +142,7 @@ class IdentifierService:
         for message in self._read():
             released += self._receive(message)
         released += self._reorderer.due()
-        self._publish([*self._name(released), *self._tracks.due()])
+        self._publish([*self._name(released), *self._tracks.due(self._reorderer.waiting())])
         self._publisher.poll()
         self._checkpoints.turn()
         if self._publisher.failed:

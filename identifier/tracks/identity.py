@@ -32,7 +32,8 @@ class WaitLimits:
 
     Attributes:
         live_s: longest wait of a frame of a live source, seconds.
-        stored_s: of a file: as much capture time, or twice as much of ours where nothing follows.
+        stored_s: of a file: as much capture time, or twice as much of ours with nothing heard of
+            its camera.
         max_frames: of one camera.
         max_bytes: of all JPEGs that wait.
     """
@@ -168,9 +169,17 @@ class TrackIdentities(Generic[T]):
         self._held_bytes += held.size_bytes
         return released + self._release(lane, lane.heard_s)
 
-    def due(self) -> list[Named[T]]:
-        """What has waited long enough by now; also ends tracks of cameras that are silent."""
+    def due(self, coming: Iterable[tuple[int, str]] = ()) -> list[Named[T]]:
+        """What has waited long enough by now; also ends tracks of cameras that are silent.
+
+        Args:
+            coming: partitions and cameras of which a later frame waits for an earlier one. They
+                are not silent, however long a worker that died keeps that one.
+        """
         now_s = self._clock()
+        for where in coming:
+            if (lane := self._lanes.get(where)) is not None:
+                lane.heard_s = now_s
         released: list[Named[T]] = []
         for lane in self._lanes.values():
             if lane.held:
@@ -189,7 +198,7 @@ class TrackIdentities(Generic[T]):
     def wait_s(self) -> float | None:
         """Seconds until `due` has something; None when nothing is held."""
         now_s = self._clock()
-        waits = [self._due_at_s(lane.held[0]) for lane in self._lanes.values() if lane.held]
+        waits = [self._due_at_s(lane) for lane in self._lanes.values() if lane.held]
         return max(0.0, min(waits) - now_s) if waits else None
 
     def changes(self, *, everything: bool = False) -> list[TrackState]:
@@ -289,14 +298,16 @@ class TrackIdentities(Generic[T]):
 
     def _may_go(self, lane: _Lane[T], now_s: float) -> bool:
         head = lane.held[0]
-        if now_s >= self._due_at_s(head) or head.settled:
+        if now_s >= self._due_at_s(lane) or head.settled:
             return True
         ahead = lane.held[-1].frame.key.captured_at - head.frame.key.captured_at
         return not head.frame.key.live and ahead >= timedelta(seconds=self._limits.stored_s)
 
-    def _due_at_s(self, held: _Held[T]) -> float:
-        live = held.frame.key.live
-        return held.pushed_s + (self._limits.live_s if live else 2 * self._limits.stored_s)
+    def _due_at_s(self, lane: _Lane[T]) -> float:
+        head = lane.held[0]
+        if head.frame.key.live:
+            return head.pushed_s + self._limits.live_s
+        return lane.heard_s + 2 * self._limits.stored_s
 
     def _let_go(self, lane: _Lane[T]) -> Named[T]:
         held = lane.held.popleft()

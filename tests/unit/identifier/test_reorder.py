@@ -94,6 +94,15 @@ def test_a_frame_waits_for_the_one_before_it() -> None:
     assert numbers(window.push(key(0))) == [0, 1]
 
 
+def test_it_tells_which_cameras_have_a_frame_that_waits() -> None:
+    window = Window()
+    window.push(key(0), lane=2)
+    window.push(key(1), lane=3)
+    assert window.reorderer.waiting() == [(3, "door")]
+    window.push(key(0), lane=3)
+    assert window.reorderer.waiting() == []
+
+
 def test_a_gap_of_a_live_camera_is_given_up_after_its_window() -> None:
     window = Window(partitions=None)
     window.push(key(0, live=True))

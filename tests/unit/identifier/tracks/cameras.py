@@ -135,10 +135,10 @@ class Identities:
         self.out += out
         return out
 
-    def wait(self, seconds: float) -> list[Named[int]]:
-        """Let time pass; what came out."""
+    def wait(self, seconds: float, coming: Sequence[tuple[int, str]] = ()) -> list[Named[int]]:
+        """Let time pass; what came out. A later frame of the cameras that are `coming` is there."""
         self.clock.now_s += seconds
-        out = self.tracks.due()
+        out = self.tracks.due(coming)
         self.out += out
         return out
 

@@ -183,6 +183,26 @@ def test_live_a_stranger_holds_nobody_up_and_in_a_file_every_face_is_waited_for(
     assert Identities(PEOPLE).push(frame(0, [stranger()], source="stored:file")) == []
 
 
+def test_a_file_is_waited_for_while_a_later_frame_of_it_waits_for_a_dead_worker() -> None:
+    identities = Identities(PEOPLE, limits=WaitLimits(stored_s=5))
+    identities.push(frame(0, [alice()], source="stored:file"))
+    for _ in range(4):
+        assert identities.wait(9, coming=[(0, "door")]) == []
+    assert not any(state.ended for state in identities.states().values())
+    for number in (1, 2):
+        identities.push(frame(number, [alice()], source="stored:file"))
+    assert identities.names() == [["alice"]] * 3
+
+
+def test_the_end_of_a_file_is_not_waited_for_for_ever() -> None:
+    identities = Identities(PEOPLE, limits=WaitLimits(stored_s=5))
+    identities.push(frame(0, [alice()], source="stored:file"))
+    assert identities.wait(9.9) == []
+    assert identities.tracks.wait_s() == pytest.approx(0.1)
+    assert len(identities.wait(0.2)) == 1
+    assert identities.names() == [[""]]
+
+
 def test_a_stranger_who_once_looked_like_somebody_is_not_waited_for_for_ever() -> None:
     identities = Identities(PEOPLE)
     mixed = (STRANGER + ALICE) / ((STRANGER + ALICE) @ (STRANGER + ALICE)) ** 0.5
