@@ -23,7 +23,9 @@ _KEEP_ALIVE_S = 15.0
 _LOOK_EVERY_S = 0.5
 _RETRY_S = 2.0
 _CONNECT_WITHIN_S = 2.0
+_LINGER_S = 30.0  # from one page to the next the connection to the identifier stays
 _MOST_EVENT_BYTES = 65_536
+_AGAIN = b'data: {"type": "again"}\n\n'
 _TIMEOUT = httpx.Timeout(5.0, read=45.0)
 
 
@@ -31,7 +33,8 @@ class Events:
     """The identifier's stream of events, for many; belongs to the event loop.
 
     A browser that is slow or was away misses events: they say that something is new, what is new
-    is asked for.
+    is asked for. When the identifier was away, browsers are told `{"type": "again"}` once it is
+    back: they may have missed something.
 
     Args:
         url: of the identifier's API; None tells nobody anything.
@@ -54,6 +57,7 @@ class Events:
         self._browsers: set[asyncio.Queue[bytes]] = set()
         self._reading: asyncio.Task[None] | None = None
         self._connected = asyncio.Event()
+        self._missed = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer `/events` until the browser leaves."""
@@ -70,6 +74,7 @@ class Events:
             self._reading = asyncio.create_task(self._read())
         try:
             await self._wait_for_identifier()
+            self._missed |= not self._connected.is_set()
             await start(send, 200, "text/event-stream", [(b"x-accel-buffering", b"no")])
             await _send(send, b"retry: 2000\n\n")
             quiet_s = 0.0
@@ -87,9 +92,12 @@ class Events:
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         finally:
             self._browsers.discard(queue)
-            if not self._browsers and self._reading is not None:
-                self._reading.cancel()
-                self._reading = None
+            asyncio.get_running_loop().call_later(_LINGER_S, self._end_if_alone)
+
+    def _end_if_alone(self) -> None:
+        if not self._browsers and self._reading is not None:
+            self._reading.cancel()
+            self._reading = None
 
     async def _wait_for_identifier(self) -> None:
         """Nothing is missed once the answer has begun, unless the identifier is slow to come."""
@@ -110,9 +118,11 @@ class Events:
                         response.raise_for_status()
                         answering = True
                         self._connected.set()
+                        if self._missed:
+                            self._offer(_AGAIN)
+                        self._missed = False
                         async for event in _events(response):
-                            for browser in self._browsers:
-                                _offer(browser, event)
+                            self._offer(event)
                 except (httpx.HTTPError, OSError) as error:
                     if answering:
                         why = distrust(error, "IDENTIFIER_CA") or type(error).__name__
@@ -120,7 +130,14 @@ class Events:
                     answering = False
                 finally:
                     self._connected.clear()
+                self._missed = True
                 await asyncio.sleep(_RETRY_S)
+
+    def _offer(self, event: bytes) -> None:
+        for browser in self._browsers:
+            if browser.full():
+                browser.get_nowait()
+            browser.put_nowait(event)
 
 
 async def _events(response: httpx.Response) -> AsyncIterator[bytes]:
@@ -133,12 +150,6 @@ async def _events(response: httpx.Response) -> AsyncIterator[bytes]:
                 yield event + b"\n\n"
         if len(pending) > _MOST_EVENT_BYTES:
             pending = b""
-
-
-def _offer(browser: asyncio.Queue[bytes], event: bytes) -> None:
-    if browser.full():
-        browser.get_nowait()
-    browser.put_nowait(event)
 
 
 async def _send(send: Send, chunk: bytes) -> None:

@@ -212,7 +212,10 @@ def test_a_frozen_tab_keeps_nothing_from_the_others(
 def test_a_tab_out_of_view_has_no_connection_and_catches_up_when_it_is_back(
     viewer: RunningViewer, past: Past, place: str, open_page: OpenPage
 ) -> None:
-    page = open_page(f"{viewer.url}/sightings?camera={place}")
+    address = f"{viewer.url}/sightings?camera={place}"
+    page = open_page(address)
+    with page.expect_response(lambda r: r.url == address and r.request.resource_type == "fetch"):
+        page.reload()
     listening(page)
     with page.expect_event("requestfailed", lambda failed: failed.url.endswith("/events")):
         page.evaluate(HIDE, True)

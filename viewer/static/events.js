@@ -10,12 +10,14 @@ const TYPES = ["person_enter", "person_exit", "unknown_enter", "unknown_exit"];
 const WAIT_S = { least: 2, first: 3, most: 30 };
 // The viewer says something every 15 s; a connection that is silent for longer is dead.
 const SILENT_MS = 40000;
-// A stream that opens so soon after the page was made has hardly missed anything; what it has comes with the next event.
-const FRESH_MS = 2000;
+// What the viewer says when it has not heard the identifier for a while, and hears it again.
+const AGAIN = "again";
+const TOGETHER_MS = 300;
 
 const listeners = new Set();
 let place = "";
 let leave = null;
+let refreshing = 0;
 
 /**
  * Calls `tell` with every event (`person_enter`, …) from now on while the page is in view.
@@ -42,8 +44,11 @@ function settle(frozen = false) {
   place = next;
   leave?.abort();
   leave = new AbortController();
-  if (place === SHARED) share(leave.signal);
-  else if (place === UNSEEN) listen(leave.signal);
+  if (place === SHARED) {
+    share(leave.signal);
+    refreshSoon();
+  }
+  if (place === UNSEEN) listen(leave.signal);
 }
 
 function share(signal) {
@@ -73,39 +78,39 @@ async function alone(name, signal, work) {
 }
 
 function hear({ event }) {
-  if (!event) {
-    if (performance.now() > FRESH_MS) refresh();
-    return;
-  }
+  if (!event) return refreshSoon();
   for (const each of listeners) {
     // Apart from the reading: a listener's fault is no fault of the connection.
     if (place === SHARED || each.unseen()) queueMicrotask(() => each.tell(event));
   }
 }
 
+// Once for a page that comes into view and its connection, which opens a moment later.
+function refreshSoon() {
+  clearTimeout(refreshing);
+  refreshing = setTimeout(refresh, TOGETHER_MS);
+}
+
 function refresh() {
   if (place === SHARED) for (const each of listeners) queueMicrotask(each.refresh);
 }
 
-document.addEventListener("visibilitychange", () => {
-  settle();
-  refresh();
-});
+document.addEventListener("visibilitychange", () => settle());
 document.addEventListener("freeze", () => settle(true));
 document.addEventListener("resume", () => settle());
 
 // ---- the connection
 
-/** Says `{ event }` for every event and `{}` whenever the stream has opened; an EventSource gives up at a 502. */
+/** Says `{ event }`, which is null when some may have been missed; an EventSource gives up at a 502. */
 async function read(say, signal) {
   let failures = 0;
   while (!signal.aborted) {
     let asked_s = 0;
     try {
-      await follow(() => {
+      await follow((event) => {
         failures = 0;
-        say({});
-      }, (event) => say({ event }), signal);
+        say({ event });
+      }, signal);
     } catch (error) {
       if (error.status === 401) return loggedOut();
       asked_s = error.retry_s ?? 0;
@@ -131,7 +136,7 @@ function pause(ms, signal) {
   });
 }
 
-async function follow(opened, tell, signal) {
+async function follow(tell, signal) {
   const attempt = new AbortController();
   const end = () => attempt.abort();
   let silent = setTimeout(end, SILENT_MS);
@@ -142,7 +147,7 @@ async function follow(opened, tell, signal) {
       const retry_s = Number(response.headers.get("Retry-After")) || 0;
       throw Object.assign(new Error(`answer ${response.status}`), { status: response.status, retry_s });
     }
-    opened();
+    tell(null);
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
     let pending = "";
     for (;;) {
@@ -155,7 +160,8 @@ async function follow(opened, tell, signal) {
       for (const block of blocks) {
         const data = block.split("\n").find((line) => line.startsWith("data: "));
         const event = data && JSON.parse(data.slice(6));
-        if (event && TYPES.includes(event.type)) tell(event);
+        if (event?.type === AGAIN) tell(null);
+        else if (event && TYPES.includes(event.type)) tell(event);
       }
     }
   } finally {

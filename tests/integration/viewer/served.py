@@ -126,7 +126,7 @@ class Browser:
 
     def frame(self) -> bytes:
         """Read one part of a multipart stream."""
-        while (line := self._line()) in (b"--facestream\r\n", b"\r\n"):
+        while (line := self.line()) in (b"--facestream\r\n", b"\r\n"):
             pass
         length = 0
         while line != b"\r\n":
@@ -134,15 +134,22 @@ class Browser:
             name, _, value = line.partition(b":")
             if name.lower() == b"content-length":
                 length = int(value)
-            line = self._line()
+            line = self.line()
         jpeg = self._take(length)
         assert self._take(16) == b"\r\n--facestream\r\n"
         return jpeg
 
     def channel(self) -> tuple[str, bytes]:
         """Read one frame of a stream of several channels: whose, and the JPEG."""
-        head = json.loads(self._line())
+        head = json.loads(self.line())
         return head["name"], self._take(head["bytes"])
+
+    def line(self) -> bytes:
+        """Read one line of a stream; empty at its end."""
+        line = b""
+        while not line.endswith(b"\n") and (data := self._take(1)):
+            line += data
+        return line
 
     def rest(self) -> bytes:
         """Read a stream to its end."""
@@ -162,12 +169,6 @@ class Browser:
         """Leave."""
         self._reader.close()
         self.wire.close()
-
-    def _line(self) -> bytes:
-        line = b""
-        while not line.endswith(b"\n") and (data := self._take(1)):
-            line += data
-        return line
 
     def _take(self, length: int) -> bytes:
         if not self._chunked and not self._inside:
