@@ -1,70 +1,101 @@
 """Takes the pictures of docs/images: `python scripts/screenshots.py http://127.0.0.1:5010`.
 
 What is shown is whatever runs there; people on committed pictures must have agreed to it or be free
-to show. Needs Chromium and what `make test` installs.
+to show. Needs Chromium and what `make test` installs. Behind a login, FACESTREAM_PASSWORD is that
+of the user `admin`; without one the pages of the account and of the users show little.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal, NamedTuple
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, StorageState, sync_playwright
 
 _FOLDER = Path(__file__).resolve().parent.parent / "docs" / "images"
 _ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 _SETTLE_MS = 4_000
-_SHOTS: dict[str, tuple[str, int, int, str]] = {
-    "live": ("/", 1_440, 900, "dark"),
-    "live-phone": ("/", 390, 844, "light"),
-    "people": ("/people", 1_280, 640, "light"),
-    "unknown": ("/unknown", 1_280, 520, "light"),
-    "sightings": ("/sightings", 1_280, 860, "light"),
-    "sightings-phone": ("/sightings", 390, 844, "dark"),
-    "lanes": ("/sightings?view=lanes&period=7d", 1_280, 620, "light"),
-    "figures": ("/sightings?view=figures&period=7d", 1_280, 900, "light"),
-    "cameras": ("/cameras", 1_280, 560, "light"),
-    "system": ("/system", 1_280, 900, "dark"),
+
+
+class Shot(NamedTuple):
+    """What is taken: a page, or the one that the first such link on it leads to, and `then`."""
+
+    path: str
+    width: int
+    height: int
+    scheme: Literal["light", "dark"] = "light"
+    link: str | None = None
+    then: str = ""
+
+
+_SHOTS = {
+    "login": Shot("/login", 1_280, 560),
+    "live": Shot("/", 1_440, 900, "dark"),
+    "live-phone": Shot("/", 390, 844),
+    "camera": Shot("/", 1_280, 900, "dark", ".tile:has([data-field='who']:not(:empty)) .frame"),
+    "people": Shot("/people", 1_280, 640),
+    "person": Shot("/people", 1_280, 1_000, "light", "#people-list a"),
+    "erase": Shot("/people", 1_280, 640, "light", "#people-list a", "/erase"),
+    "unknown": Shot("/unknown", 1_280, 520),
+    "sightings": Shot("/sightings", 1_280, 860),
+    "sightings-phone": Shot("/sightings", 390, 844, "dark"),
+    "sighting": Shot("/sightings?who=named", 1_280, 940, "dark", ".timeline a, #timeline a"),
+    "lanes": Shot("/sightings?view=lanes&period=7d", 1_280, 620),
+    "figures": Shot("/sightings?view=figures&period=7d", 1_280, 900),
+    "cameras": Shot("/cameras", 1_280, 560),
+    "system": Shot("/system", 1_280, 900, "dark"),
+    "account": Shot("/account", 1_280, 560),
+    "users": Shot("/users", 1_280, 900),
 }
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Take them all, or those named."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("url", help="address of a running page, without login")
+    parser.add_argument("url", help="address of a running page")
     parser.add_argument("names", nargs="*", help="of pictures; all unless given")
     given = parser.parse_args(argv)
-    url, wanted = given.url.rstrip("/"), given.names or [*_SHOTS, "person", "sighting", "login"]
+    url, wanted = given.url.rstrip("/"), given.names or list(_SHOTS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=shutil.which("chromium"), args=_ARGUMENTS
         )
+        visitor = _logged_in(browser, url, os.environ.get("FACESTREAM_PASSWORD"))
         for name in wanted:
-            if name in _SHOTS:
-                path, width, height, scheme = _SHOTS[name]
-                page = _open(browser, url + path, width, height, scheme)
-            elif name == "person":
-                page = _open(browser, f"{url}/people", 1_280, 1_000, "light")
-                page.locator("#people-list a").first.click()
-            elif name == "sighting":
-                page = _open(browser, f"{url}/sightings?who=named", 1_280, 940, "dark")
-                page.locator(".timeline a, #timeline a").first.click()
-            else:
-                page = _open(browser, f"{url}/login", 1_280, 560, "light")
+            shot = _SHOTS[name]
+            page = _open(browser, url, shot, None if name == "login" else visitor)
+            if shot.link is not None:
+                page.locator(shot.link).first.click()
+            if shot.then:
+                page.goto(page.url + shot.then)
             _take(page, name)
         browser.close()
     return 0
 
 
-def _open(browser: Browser, url: str, width: int, height: int, scheme: str) -> Page:
-    dark = scheme == "dark"
+def _logged_in(browser: Browser, url: str, password: str | None) -> StorageState | None:
+    if password is None:
+        return None
+    page = _open(browser, url, _SHOTS["login"])
+    page.get_by_label("Name").fill("admin")
+    page.get_by_label("Password").fill(password)
+    page.get_by_role("button", name="Log in").click()
+    page.wait_for_url(lambda now: "/login" not in now)
+    return page.context.storage_state()
+
+
+def _open(browser: Browser, url: str, shot: Shot, visitor: StorageState | None = None) -> Page:
     context = browser.new_context(
-        viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light"
+        viewport={"width": shot.width, "height": shot.height},
+        color_scheme=shot.scheme,
+        storage_state=visitor,
     )
     page = context.new_page()
-    page.goto(url)
+    page.goto(url + shot.path)
     return page
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+
 import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -129,13 +130,13 @@ def test_the_pictures_fill_the_screen_and_leave_it_again(
 ) -> None:
     page = open_page(viewer.url + path)
     page.get_by_role("button", name="Full screen").click()
-    page.wait_for_function("document.fullscreenElement?.id === 'stage'")
+    wait_until(lambda: page.evaluate("document.fullscreenElement?.id") == "stage")
     width, height = DESKTOP
     screen = {"x": 0, "y": 0, "width": width, "height": height}
     wait_until(lambda: page.locator("#stage").bounding_box() == screen)
     expect(page.locator("#stage img").first).to_be_in_viewport()
     page.evaluate("document.exitFullscreen()")
-    page.wait_for_function("!document.fullscreenElement")
+    wait_until(lambda: page.evaluate("!document.fullscreenElement"))
 
 
 @pytest.mark.parametrize(

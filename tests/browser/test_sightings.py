@@ -16,6 +16,7 @@ from services.broker.memory import MemoryBroker
 from tests.browser.conftest import DESKTOP, PHONE, OpenPage
 from tests.browser.sightings_fixtures import Past, an_evening, served_past, started, utc_now
 from tests.footage import clip_jpegs
+from tests.integration.viewer.conftest import wait_until
 
 pytestmark = pytest.mark.browser
 
@@ -119,7 +120,7 @@ def test_what_is_new_appears_by_itself_and_never_under_what_one_reads(
 ) -> None:
     page = open_page(f"{site}/sightings?camera=porch")
     expect(page.get_by_text("Nothing fits")).to_be_visible()
-    page.wait_for_function("fetch('/events').then((answer) => answer.ok)")
+    assert page.evaluate("fetch('/events').then((answer) => answer.ok)")
 
     def come(key: str) -> None:
         at = utc_now()
@@ -152,7 +153,7 @@ def test_what_comes_pushes_the_others_gently_or_waits(
     )
     page = open_page(f"{site}/sightings?camera={camera}", size)
     expect(page.locator("[data-sighting]")).to_have_count(20)
-    page.wait_for_function("fetch('/events').then((answer) => answer.ok)")
+    assert page.evaluate("fetch('/events').then((answer) => answer.ok)")
     page.evaluate(
         """window.shift = 0;
         new PerformanceObserver((list) => {
@@ -161,9 +162,8 @@ def test_what_comes_pushes_the_others_gently_or_waits(
     )
     past.write(*(past.see(f"{camera}new{n}", utc_now(), camera=camera) for n in range(5)))
     expect(page.locator("[data-sighting]")).to_have_count(25, timeout=15_000)
-    page.wait_for_function(
-        "document.getAnimations().every((each) => !each.effect.target.matches('[data-sighting]'))"
-    )
+    still = "document.getAnimations().every((e) => !e.effect.target.matches('[data-sighting]'))"
+    wait_until(lambda: page.evaluate(still))
     assert page.evaluate("window.shift") < 0.01
 
     page.emulate_media(reduced_motion="reduce")

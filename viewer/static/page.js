@@ -140,7 +140,15 @@ export function ago(moment, now = Date.now()) {
   const seconds = Math.max(0, Math.round((now - moment) / 1000));
   if (seconds < 60) return t("base.seconds_ago", { n: seconds });
   if (seconds < 3600) return t("base.minutes_ago", { n: Math.floor(seconds / 60) });
-  return seconds < 72000 ? t("base.at_time", { time: clock(moment) }) : when(moment);
+  return seconds < 72000 ? t("base.at_time", { time: clock(moment) }) : briefly(moment, now);
+}
+
+/** Day and time of this year, day and year of an earlier one: for where there is little room. */
+function briefly(moment, now) {
+  const date = new Date(moment);
+  const ofThisYear = date.getFullYear() === new Date(now).getFullYear();
+  const rest = ofThisYear ? { hour: "2-digit", minute: "2-digit" } : { year: "numeric" };
+  return date.toLocaleString([], { day: "numeric", month: "short", ...rest });
 }
 
 export function clock(moment) {
