@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
-
 import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe

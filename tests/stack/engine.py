@@ -36,6 +36,28 @@ sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule require
 """
 
 
+# Prints partition to member, empty for nobody, and records that are left.
+_GROUP = """
+import json, sys
+from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
+from confluent_kafka.admin import OffsetSpec
+from services.kafka.clients import make_admin
+from viewer.settings import ViewerSettings
+
+settings = ViewerSettings.load([])
+admin, group, topic = make_admin(settings), sys.argv[1], settings.topic_raw
+known = admin.list_topics(topic, timeout=20).topics[topic].partitions
+parts = [TopicPartition(topic, n) for n in known]
+asked = admin.list_offsets({part: OffsetSpec.latest() for part in parts})
+ends = {part.partition: future.result(20).offset for part, future in asked.items()}
+(kept,) = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group, parts)]).values()
+read = {part.partition: max(part.offset, 0) for part in kept.result(20).topic_partitions}
+members = admin.describe_consumer_groups([group])[group].result(20).members
+owners = {p.partition: m.member_id for m in members for p in m.assignment.topic_partitions}
+print(json.dumps({n: (owners.get(n, ""), end - read[n]) for n, end in ends.items()}))
+"""
+
+
 class DockerError(AssertionError):
     """A docker command failed; the text is what it printed."""
 
@@ -132,7 +154,7 @@ class Stack:
         if not self.clients:
             authority = self.credentials.folder / "tls" / "ca.pem"
             trust = ssl.create_default_context(cafile=authority if authority.exists() else None)
-            self.clients.append(httpx.Client(timeout=20, verify=trust))
+            self.clients.append(httpx.Client(base_url=self.page, timeout=20, verify=trust))
         return self.clients[0]
 
     def compose(self, *arguments: str, check: bool = True, given: str = "") -> str:
@@ -215,17 +237,21 @@ class Stack:
 
     def get(self, path: str) -> httpx.Response:
         """A page or answer of the viewer through its published port, logged in where it asks."""
-        answer = self._client.get(self.page + path)
+        try:
+            answer = self._client.get(path)
+        except httpx.ConnectError:
+            self._client.base_url = self.page  # another one since its container was started anew
+            answer = self._client.get(path)
         if answer.status_code in (401, 303, 302) or "/login" in str(answer.url):
             self._log_in()
-            answer = self._client.get(self.page + path)
+            answer = self._client.get(path)
         return answer.raise_for_status()
 
     def _log_in(self) -> None:
-        form = self._client.get(f"{self.page}/login", headers={"Accept": "text/html"}).text
+        form = self._client.get("/login", headers={"Accept": "text/html"}).text
         token = re.search(r'name="csrf_token" value="([^"]*)"', form)
         self._client.post(
-            f"{self.page}/login",
+            "/login",
             data={
                 "name": "admin",
                 "password": _PASSWORD,
@@ -257,14 +283,12 @@ class Stack:
         )
 
     def group(self, group: str) -> dict[int, tuple[str, int]]:
-        """Partition to who has it, and how many records are left to read, as Kafka sees it."""
-        told = self.kafka_tool("kafka-consumer-groups", "--describe", "--group", group)
-        rows = [line.split() for line in told.splitlines() if line.startswith(group)]
-        return {
-            int(row[2]): (row[6], int(row[5]) if row[5].isdigit() else 0)
-            for row in rows
-            if row[2].isdigit()
-        }
+        """Partition of frames.raw to who has it, and how many records are left to read.
+
+        Asked in the viewer's container: a JVM for every look takes the time of those looked at.
+        """
+        told: dict[str, tuple[str, int]] = json.loads(self.python(_GROUP, group))
+        return {int(partition): (who, left) for partition, (who, left) in told.items()}
 
 
 @contextmanager

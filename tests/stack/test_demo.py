@@ -84,9 +84,7 @@ def all_go_on(stack: Stack, since: str) -> bool:
 
 def members(stack: Stack) -> collections.Counter[str]:
     """Who has partitions of frames.raw, and how many."""
-    return collections.Counter(
-        host for host, _ in stack.group(WORKERS).values() if host not in ("-", "")
-    )
+    return collections.Counter(who for who, _ in stack.group(WORKERS).values() if who)
 
 
 def frames(stack: Stack, topic: str) -> list[tuple[tuple[int, int], dict[str, str]]]:
