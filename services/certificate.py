@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
+
+from services.words import Say, say_from
 
 Trust = ssl.SSLContext | bool
 """What `verify` is to httpx: True trusts the public authorities that it carries."""
@@ -14,6 +17,19 @@ Trust = ssl.SSLContext | bool
 # name, as every installation has, is another.
 _NOBODY_VOUCHES = frozenset({2, 7, 18, 19, 20, 21})
 _ANOTHER_NAME = frozenset({62, 64})
+
+DISTRUST: Final[Mapping[str, str]] = {
+    "another_name": "its certificate is for another name ({why})",
+    "nobody_vouches": (
+        "its certificate is not trusted ({why}): set {variable} to the certificate (PEM) of the "
+        "authority that made it"
+    ),
+    "does_not_hold": "its certificate does not hold ({why})",
+    "no_tls": "TLS with it fails ({why})",
+    "no_reason": "no reason given",
+}
+"""Why there is no TLS to a server; the page has a text of its own under each of these keys."""
+_in_english = say_from(DISTRUST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,32 +114,31 @@ def trust(authority: Path | None) -> Trust:
     return True if authority is None else ssl.create_default_context(cafile=authority)
 
 
-def distrust(error: BaseException, variable: str) -> str | None:
+def distrust(error: BaseException, variable: str, say: Say = _in_english) -> str | None:
     """Why there is no TLS to a server; None where the error is about anything else.
 
     Args:
         error: what a client's library said.
         variable: the setting that names the authority to trust.
+        say: gives the words, by the keys of `DISTRUST`.
     """
     for cause in _causes(error):
         if isinstance(cause, ssl.SSLCertVerificationError):
             why = cause.verify_message.rstrip(".")
             if cause.verify_code in _ANOTHER_NAME:
-                return f"its certificate is for another name ({why})"
+                return say("another_name", why=why)
             if cause.verify_code in _NOBODY_VOUCHES:
-                return (
-                    f"its certificate is not trusted ({why}): set {variable} to the certificate "
-                    "(PEM) of the authority that made it"
-                )
-            return f"its certificate does not hold ({why})"
+                return say("nobody_vouches", why=why, variable=variable)
+            return say("does_not_hold", why=why)
         if isinstance(cause, ssl.SSLError):
-            return f"TLS with it fails ({_reason(cause, 'no reason given')})"
+            return say("no_tls", why=_reason(cause, say("no_reason")))
     return None
 
 
 def _reason(error: ssl.SSLError, otherwise: str) -> str:
     # Those that Python makes itself have none.
-    return (getattr(error, "reason", None) or otherwise).lower().replace("_", " ")
+    reason: str | None = getattr(error, "reason", None)
+    return reason.lower().replace("_", " ") if reason else otherwise
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

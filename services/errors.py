@@ -19,7 +19,15 @@ from __future__ import annotations
 
 
 class FacestreamError(Exception):
-    """Root of the tree; its text is one sentence a user can act on."""
+    """Root of the tree; its text is one sentence a user can act on.
+
+    Attributes:
+        why: the reason in the words of whoever gave it, as Kafka's client does; empty for none.
+    """
+
+    def __init__(self, message: str = "", why: str = "") -> None:
+        super().__init__(message)
+        self.why = why
 
 
 class RecordError(FacestreamError):

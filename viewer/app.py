@@ -60,6 +60,7 @@ def open_viewer(settings: ViewerSettings, health: Health, stop: StopSignal) -> I
         settings.identifier_url,
         _text(settings.identifier_token),
         trust(settings.identifier_ca),
+        texts,
     )
     if identifier.url is not None:
         Enrolled(identifier, board, live.changed, stop).start()
@@ -119,16 +120,17 @@ def make_site(
     Raises:
         SettingsError: VIEWER_SECRET, or the key in the data directory, cannot be used.
     """
-    identifier = identifier or Identifier(None)
     texts = Texts()
+    identifier = identifier or Identifier(None, texts=texts)
     access = open_access(settings.access_options(settings.host_names), identifier, texts)
     parts = Parts(state, identifier, texts, settings.blur_unknown, settings.topic_person_prefix)
-    pages = make_pages(parts, access, system or make_system(settings, state, identifier))
+    system = system or make_system(settings, state, identifier, texts)
+    pages = make_pages(parts, access, system)
     seats = Seats(settings.max_streams, settings.max_streams_per_visitor)
     rooms = Rooms(
         access.gate,
-        Streams(live, painter, state, seats, fps_limit=settings.fps_limit),
-        Events(identifier.url, identifier.headers, live.closed, identifier.trust),
+        Streams(live, painter, state, seats, texts, fps_limit=settings.fps_limit),
+        Events(identifier.url, identifier.headers, texts, live.closed, identifier.trust),
         Push(settings.ingest_url, texts, _text(settings.ingest_token), trust(settings.ingest_ca)),
         Pages(pages, texts),
         texts,

@@ -21,7 +21,17 @@ _LONGEST_QUERY = 16_384
 
 
 class BadRequest(Exception):  # noqa: N818 - it is one
-    """The query makes no sense; the text says why."""
+    """The query makes no sense.
+
+    Attributes:
+        key: of the text that says why.
+        values: for its places.
+    """
+
+    def __init__(self, key: str, **values: object) -> None:
+        super().__init__(key)
+        self.key = key
+        self.values = values
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +49,7 @@ class Query:
         """
         raw: bytes = scope.get("query_string", b"")
         if len(raw) > _LONGEST_QUERY:
-            raise BadRequest(f"a query has {_LONGEST_QUERY} bytes at most")
+            raise BadRequest("streams.long_query", bytes=_LONGEST_QUERY)
         return cls(parse_qs(raw.decode("latin-1"), keep_blank_values=True))
 
     def all(self, name: str) -> list[str]:
@@ -58,7 +68,7 @@ class Query:
         except ValueError:
             number = -1.0
         if not 0 <= number <= highest:
-            raise BadRequest(f"{name} is a number from 0 to {highest:g}")
+            raise BadRequest("streams.bad_number", name=name, highest=f"{highest:g}")
         return number
 
     def flag(self, name: str, *, default: bool) -> bool:
@@ -69,7 +79,7 @@ class Query:
         """
         given = self.values.get(name, ["1" if default else "0"])[-1]
         if given not in ("0", "1"):
-            raise BadRequest(f"{name} is 0 or 1")
+            raise BadRequest("streams.bad_flag", name=name)
         return given == "1"
 
 

@@ -14,6 +14,7 @@ import structlog
 
 from services.certificate import Trust, distrust
 from viewer.asgi import Receive, Scope, Send, answer, start, until_gone
+from viewer.texts import Texts
 
 log = structlog.get_logger()
 
@@ -39,6 +40,7 @@ class Events:
     Args:
         url: of the identifier's API; None tells nobody anything.
         headers: that it wants.
+        texts: every sentence.
         closed: whether the viewer ends.
         trust: whose certificate is believed.
     """
@@ -47,11 +49,13 @@ class Events:
         self,
         url: str | None,
         headers: dict[str, str],
+        texts: Texts,
         closed: Callable[[], bool] = lambda: False,
         trust: Trust = True,
     ) -> None:
         self._url = url
         self._headers = headers
+        self._texts = texts
         self._closed = closed
         self._trust = trust
         self._browsers: set[asyncio.Queue[bytes]] = set()
@@ -63,7 +67,8 @@ class Events:
         """Answer `/events` until the browser leaves."""
         del scope
         if len(self._browsers) >= _MOST_BROWSERS:
-            await answer(send, 503, b"too many browsers listen\n", headers=[(b"retry-after", b"9")])
+            said = self._texts.line("streams.too_many_listen")
+            await answer(send, 503, said, headers=[(b"retry-after", b"9")])
             return
         await until_gone(receive, self._tell(send))
 

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 
 from services.certificate import Trust, distrust
+from viewer.texts import Texts
 
 # What JSON is: the pages show it, and hand none of it on to anything that computes.
 Json = dict[str, Any]
@@ -37,7 +38,7 @@ class IdentifierProblem(Exception):  # noqa: N818 - as RFC 9457 calls it
     def __init__(self, status: int, document: Mapping[str, Any]) -> None:
         self.status = status
         self.reason = str(document.get("reason", "refused"))
-        self.detail = str(document.get("detail", f"the identifier answered {status}"))
+        self.detail = str(document.get("detail", ""))
         self.measured: Json = dict(document.get("measured") or {})
         self.allowed: Json = dict(document.get("allowed") or {})
         super().__init__(self.detail)
@@ -70,10 +71,18 @@ class Identifier:
         url: of the API, without a path; None where there is no identifier to ask.
         token: for it, None where it wants none.
         trust: whose certificate is believed.
+        texts: what people are told when it does not answer.
     """
 
-    def __init__(self, url: str | None, token: str | None = None, trust: Trust = True) -> None:
+    def __init__(
+        self,
+        url: str | None,
+        token: str | None = None,
+        trust: Trust = True,
+        texts: Texts | None = None,
+    ) -> None:
         self.trust = trust
+        self._texts = texts or Texts()
         self.url = None if url is None else url.rstrip("/")
         self.headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         self._client = httpx.Client(
@@ -99,7 +108,7 @@ class Identifier:
             IdentifierProblem: it refused.
             IdentifierAway: it does not answer.
         """
-        return _document(self._ask("GET", path, params=_given(params)))
+        return self._document(self._ask("GET", path, params=_given(params)))
 
     def send(
         self,
@@ -126,7 +135,7 @@ class Identifier:
             IdentifierAway: it does not answer.
         """
         files = None if file is None else {"file": ("photo", file.data, file.media_type)}
-        return _document(
+        return self._document(
             self._ask(
                 method,
                 path,
@@ -154,36 +163,41 @@ class Identifier:
             raise
         return File(found.headers.get("content-type", "application/octet-stream"), found.content)
 
+    def nonsense(self) -> IdentifierAway:
+        """What to raise for an answer that an identifier does not give: somebody else is there."""
+        return IdentifierAway(self._texts("identifier.not_its_answer"))
+
     def _ask(self, method: str, path: str, **options: Any) -> httpx.Response:
         if self.url is None:
-            raise IdentifierAway("no identifier is set: IDENTIFIER_URL says where it is")
+            raise IdentifierAway(self._texts("identifier.unset"))
         try:
             answer = self._client.request(method, f"/api/v1{path}", **options)
         except (httpx.HTTPError, httpx.InvalidURL, OSError, RuntimeError) as error:
             # httpx says RuntimeError of a client that was closed, while the viewer ends.
-            why = distrust(error, "IDENTIFIER_CA")
+            why = distrust(error, "IDENTIFIER_CA", self._texts.of("certificate"))
             raise IdentifierAway(
-                f"the identifier at {self.url} does not answer ({type(error).__name__})"
+                self._texts("identifier.no_answer", url=self.url, why=type(error).__name__)
                 if why is None
-                else f"the identifier at {self.url} cannot be asked: {why}"
+                else self._texts("identifier.no_tls", url=self.url, why=why)
             ) from None
         if answer.is_success:
             return answer
+        status = answer.status_code
         try:
             document = answer.json()
         except ValueError:
             document = {}
-        raise IdentifierProblem(answer.status_code, document if type(document) is dict else {})
+        said = {"detail": self._texts("identifier.answered", status=status)}
+        raise IdentifierProblem(status, said | document if type(document) is dict else said)
 
-
-def _document(answer: httpx.Response) -> Json:
-    if not answer.content:
-        return {}
-    try:
-        document = answer.json()
-    except ValueError:
-        raise IdentifierAway("the answer is not the identifier's: see IDENTIFIER_URL") from None
-    return document if type(document) is dict else {"items": document}
+    def _document(self, answer: httpx.Response) -> Json:
+        if not answer.content:
+            return {}
+        try:
+            document = answer.json()
+        except ValueError:
+            raise self.nonsense() from None
+        return document if type(document) is dict else {"items": document}
 
 
 def _given(

@@ -83,7 +83,8 @@ class Push:
         """Answer one request, whose visitor may push."""
         camera = camera_of(scope["path"])
         if scope["method"] != "POST":
-            await answer(send, 405, b"POST only\n", headers=[(b"allow", b"POST")])
+            said = self._texts.line("push.post_only")
+            await answer(send, 405, said, headers=[(b"allow", b"POST")])
         elif camera is None or not valid_camera_name(camera):
             await _refuse(send, 422, "bad-name", self._texts("cameras.bad_name"))
         elif self._url is None:

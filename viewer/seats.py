@@ -13,11 +13,19 @@ from viewer.asgi import Scope
 
 
 class NoSeat(Exception):  # noqa: N818 - a state, not a fault
-    """There is none left: the status to answer, and why."""
+    """There is none left.
 
-    def __init__(self, status: int, detail: str) -> None:
-        super().__init__(detail)
+    Attributes:
+        status: to answer.
+        key: of the text that says why.
+        values: for its places.
+    """
+
+    def __init__(self, status: int, key: str, **values: object) -> None:
+        super().__init__(key)
         self.status = status
+        self.key = key
+        self.values = values
 
 
 class Seats:
@@ -45,13 +53,9 @@ class Seats:
             NoSeat: there is none for them.
         """
         if self._taken >= self._most:
-            raise NoSeat(503, "too many streams are open")
+            raise NoSeat(503, "streams.too_many")
         if whose is not None and self._of_each[whose] >= self._most_each:
-            raise NoSeat(
-                429,
-                f"you have {self._most_each} streams open, and more are not for one visitor: see "
-                "MAX_STREAMS_PER_VISITOR",
-            )
+            raise NoSeat(429, "streams.too_many_yours", n=self._most_each)
         self._taken += 1
         self._of_each[whose] += 1
         try:

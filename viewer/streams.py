@@ -32,6 +32,7 @@ from viewer.painter import BOUNDARY, Painter
 from viewer.pictures import Rendering, Style
 from viewer.seats import NoSeat, Seats, holder_of
 from viewer.state import StateReader
+from viewer.texts import Texts
 from viewer.wire import open_sink
 
 log = structlog.get_logger()
@@ -65,12 +66,20 @@ class Streams:
     """
 
     def __init__(
-        self, live: Live, painter: Painter, state: StateReader, seats: Seats, *, fps_limit: float
+        self,
+        live: Live,
+        painter: Painter,
+        state: StateReader,
+        seats: Seats,
+        texts: Texts,
+        *,
+        fps_limit: float,
     ) -> None:
         self._live = live
         self._painter = painter
         self._state = state
         self._seats = seats
+        self._texts = texts
         self._fps_limit = fps_limit
         self._routes: list[tuple[re.Pattern[str], Handler]] = [
             (re.compile(pattern), handler)
@@ -96,13 +105,13 @@ class Streams:
         """Answer a request whose path `find` knows."""
         found = self.find(scope["path"])
         if found is None:
-            await answer(send, 404, b"nothing here\n")
+            await answer(send, 404, self._texts.line("streams.nothing"))
             return
         handler, name = found
         try:
             await handler(name, Request(scope, Query.of(scope), receive, send))
         except BadRequest as error:
-            await answer(send, 400, f"{error}\n".encode())
+            await answer(send, 400, self._texts.line(error.key, **error.values))
 
     async def _camera_stream(self, name: str, request: Request) -> None:
         await self._stream(Key("camera", name), request)
@@ -118,7 +127,9 @@ class Streams:
 
     async def _stream(self, key: Key, request: Request) -> None:
         if self._live.board.view(key) is None:
-            await answer(request.send, 404, f"no {key.kind} {key.name}\n".encode())
+            await answer(
+                request.send, 404, self._texts.line(f"streams.no_{key.kind}", name=key.name)
+            )
             return
         await self._moving([key], request, _MULTIPART, _as_part, _OPENING)
 
@@ -127,7 +138,7 @@ class Streams:
         keys = [Key("camera", name) for name in request.query.all("camera")]
         keys += [Key("person", name) for name in request.query.all("person")]
         if not 1 <= len(keys) <= _MAX_CHANNELS:
-            raise BadRequest(f"name 1 to {_MAX_CHANNELS} channels: ?camera=hall&person=sam")
+            raise BadRequest("streams.bad_channels", n=_MAX_CHANNELS)
         await self._moving(keys, request, _MANY, _with_line)
 
     async def _moving(
@@ -136,7 +147,7 @@ class Streams:
         fps, width, style = self._pace(request.query), _width(request.query), _style(request)
         send = request.send
         if self._live.closed():
-            await answer(send, 503, b"the viewer is stopping\n", headers=_LATER)
+            await answer(send, 503, self._texts.line("streams.stopping"), headers=_LATER)
             return
 
         async def work() -> None:
@@ -155,17 +166,20 @@ class Streams:
             with self._seats.seat(holder_of(request.scope)), suppress(ConnectionError):
                 await until_gone(request.receive, work())
         except NoSeat as none:
-            await answer(send, none.status, f"{none}\n".encode(), headers=_LATER)
+            said = self._texts.line(none.key, **none.values)
+            await answer(send, none.status, said, headers=_LATER)
 
     async def _snapshot(self, key: Key, request: Request) -> None:
         width, style = _width(request.query), _style(request)
         view = self._live.board.view(key)
         if view is None:
-            await answer(request.send, 404, f"no {key.kind} {key.name}\n".encode())
+            await answer(
+                request.send, 404, self._texts.line(f"streams.no_{key.kind}", name=key.name)
+            )
             return
         rendering = await self._render(view, width, style)
         if rendering is None:
-            await answer(request.send, 502, b"the newest frame cannot be decoded\n")
+            await answer(request.send, 502, self._texts.line("streams.undecodable"))
             return
         moment = view.picture.captured_at if view.picture else None
         stamp = f"-{moment:%Y%m%dT%H%M%SZ}" if moment else ""
@@ -181,7 +195,7 @@ class Streams:
         except RecordError:
             rendering = None
         if rendering is None:
-            await answer(request.send, 404, b"no picture of this person yet\n")
+            await answer(request.send, 404, self._texts.line("streams.no_face"))
             return
         await answer(request.send, 200, rendering.jpeg, "image/jpeg")
 

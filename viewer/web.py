@@ -76,7 +76,7 @@ class Site:
         if self._host_allowed(scope):
             await self._rooms.gate.serve(self._answer, scope, receive, send)
         else:
-            await answer(send, 421, self._said("access.wrong_host"))
+            await answer(send, 421, self._rooms.texts.line("access.wrong_host"))
 
     async def close(self) -> None:
         """End what it has open elsewhere."""
@@ -91,19 +91,17 @@ class Site:
             if csrf_ok(scope, scope["visitor"]):
                 await rooms.push(scope, receive, send)
             else:
-                await answer(send, 403, self._said("access.old_page"))
+                await answer(send, 403, rooms.texts.line("access.old_page"))
         elif rooms.streams.find(scope["path"]) is None:
             await rooms.pages(scope, receive, send)
         elif scope["method"] not in ("GET", "HEAD"):
-            await answer(send, 405, b"GET only\n", headers=[(b"allow", b"GET, HEAD")])
+            said = rooms.texts.line("streams.get_only")
+            await answer(send, 405, said, headers=[(b"allow", b"GET, HEAD")])
         else:
             try:
                 await rooms.streams(scope, receive, send)
             except TimeoutError:
                 log.info("a browser took nothing for a while and was let go", path=scope["path"])
-
-    def _said(self, key: str) -> bytes:
-        return f"{self._rooms.texts(key)}\n".encode()
 
     def _host_allowed(self, scope: Scope) -> bool:
         if self._host_names is None:

@@ -13,10 +13,12 @@ from confluent_kafka.admin._listoffsets import OffsetSpec
 from confluent_kafka.admin._metadata import ClusterMetadata
 
 from services.doctor.check import Check, State
-from services.errors import BrokerError, RetriableError
+from services.doctor.words import in_english
+from services.errors import BrokerError, BrokerUnavailable
 from services.kafka.clients import list_topics
 from services.kafka.settings import KafkaSettings
 from services.kafka.topics import DLQ_SUFFIX, standing_topics, topic_spec
+from services.words import Say
 
 _MOST_NAMED = 5
 _MINUTE_MS = 60_000
@@ -41,23 +43,32 @@ class Cluster:
     dead_letters: Mapping[str, int]
 
 
-def cluster_checks(settings: KafkaSettings, timeout_s: float) -> Iterator[Check]:
+def cluster_checks(
+    settings: KafkaSettings, timeout_s: float, say: Say = in_english
+) -> Iterator[Check]:
     """Broker, topics and dead letters; the broker alone where it does not answer.
 
     Args:
         settings: how to reach it, and how topics are meant to be.
         timeout_s: how long to wait for one answer.
+        say: gives the words, by the keys of `services.doctor.words`.
     """
+    servers = settings.kafka_bootstrap_servers
     try:
         found = look_at_cluster(settings, timeout_s)
-    except (RetriableError, BrokerError) as error:
-        yield Check("broker", "fail", str(error), "start it, or correct KAFKA_BOOTSTRAP_SERVERS")
+    except BrokerUnavailable as error:
+        detail = say("broker_away", servers=servers, seconds=f"{timeout_s:g}", why=error.why)
+        yield Check(say("broker"), "fail", detail, say("broker_away_fix"))
         return
-    yield broker_check(settings, found)
-    yield topics_check(settings, found)
+    except BrokerError as error:
+        detail = say("broker_refuses", servers=servers, why=error.why)
+        yield Check(say("broker"), "fail", detail, say("broker_refuses_fix"))
+        return
+    yield broker_check(settings, found, say)
+    yield topics_check(settings, found, say)
     if found.config:
-        yield topic_settings_check(settings, found)
-    yield dead_letters_check(found)
+        yield topic_settings_check(settings, found, say)
+    yield dead_letters_check(found, say)
 
 
 def look_at_cluster(settings: KafkaSettings, timeout_s: float) -> Cluster:
@@ -85,71 +96,66 @@ def look_at_cluster(settings: KafkaSettings, timeout_s: float) -> Cluster:
     )
 
 
-def broker_check(settings: KafkaSettings, found: Cluster) -> Check:
+def broker_check(settings: KafkaSettings, found: Cluster, say: Say = in_english) -> Check:
     """It answers."""
-    number = f"{found.brokers} broker{'' if found.brokers == 1 else 's'}"
-    detail = f"{settings.kafka_bootstrap_servers}: {number}"
+    key = "brokers_1" if found.brokers == 1 else "brokers"
+    detail = say(key, servers=settings.kafka_bootstrap_servers, n=found.brokers)
     if found.in_memory:
-        return Check("broker", "ok", f"{detail}, in memory: nothing is kept after exit")
-    return Check("broker", "ok", detail)
+        detail = say("in_memory", brokers=detail)
+    return Check(say("broker"), "ok", detail)
 
 
-def topics_check(settings: KafkaSettings, found: Cluster) -> Check:
+def topics_check(settings: KafkaSettings, found: Cluster, say: Say = in_english) -> Check:
     """Every topic is there."""
-    missing = [name for name in standing_topics(settings) if name not in found.topics]
+    name = say("topics")
+    missing = [topic for topic in standing_topics(settings) if topic not in found.topics]
     if not missing:
-        return Check("topics", "ok", "all there")
+        return Check(name, "ok", say("topics_there"))
     state: State = "warn" if settings.kafka_create_topics else "fail"
-    return Check("topics", state, f"missing: {_named(missing)}", "facestream topics create")
+    detail = say("topics_missing", names=_named(missing, say))
+    return Check(name, state, detail, say("topics_missing_fix"))
 
 
-def topic_settings_check(settings: KafkaSettings, found: Cluster) -> Check:
+def topic_settings_check(settings: KafkaSettings, found: Cluster, say: Say = in_english) -> Check:
     """Each takes records as large, and keeps them for as long, as the settings say."""
+    name = say("topic_settings")
     small, short = [], []
-    for name, config in found.config.items():
-        wanted = topic_spec(settings, name).config
+    for topic, config in found.config.items():
+        wanted = topic_spec(settings, topic).config
         if _number(config, "max.message.bytes") < int(wanted["max.message.bytes"]):
-            small.append(name)
+            small.append(topic)
         kept_ms = _number(config, "retention.ms")
         if 0 <= kept_ms < int(wanted["retention.ms"]) - _MINUTE_MS:
-            short.append(name)
+            short.append(topic)
     if small:
-        return Check(
-            "topic settings",
-            "fail",
-            f"max.message.bytes is too small for KAFKA_MAX_MESSAGE_BYTES: {_named(small)}",
-            "raise it with kafka-configs.sh, or lower KAFKA_MAX_MESSAGE_BYTES",
-        )
+        detail = say("topics_small", names=_named(small, say))
+        return Check(name, "fail", detail, say("topics_small_fix"))
     if short:
-        return Check(
-            "topic settings",
-            "warn",
-            f"kept for less time than RETENTION_FRAMES_H or RETENTION_FACES_H: {_named(short)}",
-            "raise retention.ms with kafka-configs.sh, or lower the variable",
-        )
-    return Check("topic settings", "ok", "sizes and retention as set")
+        detail = say("topics_short", names=_named(short, say))
+        return Check(name, "warn", detail, say("topics_short_fix"))
+    return Check(name, "ok", say("topics_as_set"))
 
 
-def dead_letters_check(found: Cluster) -> Check:
+def dead_letters_check(found: Cluster, say: Say = in_english) -> Check:
     """Nothing had to be put aside."""
+    name = say("dead_letters")
     if not found.dead_letters:
-        return Check("dead letters", "ok", "none")
-    counts = [f"{number} in {name}" for name, number in sorted(found.dead_letters.items())]
-    return Check(
-        "dead letters",
-        "warn",
-        _named(counts),
-        "their headers say why: kafka-console-consumer.sh --property print.headers=true",
-    )
+        return Check(name, "ok", say("no_dead_letters"))
+    counts = [
+        say("dead_letters_in", n=number, topic=topic)
+        for topic, number in sorted(found.dead_letters.items())
+    ]
+    return Check(name, "warn", _named(counts, say), say("dead_letters_fix"))
 
 
 def _is_ours(settings: KafkaSettings, name: str) -> bool:
     return name.endswith(DLQ_SUFFIX) and name in standing_topics(settings)
 
 
-def _named(names: Sequence[str]) -> str:
+def _named(names: Sequence[str], say: Say) -> str:
+    first = ", ".join(names[:_MOST_NAMED])
     more = len(names) - _MOST_NAMED
-    return ", ".join(names[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+    return say("and_more", first=first, n=more) if more > 0 else first
 
 
 def _number(config: Mapping[str, str], name: str) -> int:

@@ -134,8 +134,9 @@ def _made(make: Callable[[], _C]) -> _C:
     try:
         return make()
     except KafkaException as error:
+        why = error.args[0].str()
         raise SettingsError(
-            f"Kafka's client refuses its settings (KAFKA_*, KAFKA_CONFIG__*): {error.args[0].str()}"
+            f"Kafka's client refuses its settings (KAFKA_*, KAFKA_CONFIG__*): {why}", why
         ) from None
 
 
@@ -164,12 +165,16 @@ def list_topics(settings: KafkaSettings, timeout_s: float) -> tuple[AdminClient,
         admin.poll(0)
         servers = settings.kafka_bootstrap_servers
         if refused := [each for each in told if each.code() == KafkaError._AUTHENTICATION]:
+            why = refused[0].str()
             raise BrokerError(
-                f"Kafka at {servers} refuses the credentials: {refused[0].str()}; "
-                "see KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD and KAFKA_SASL_MECHANISM"
+                f"Kafka at {servers} refuses the credentials: {why}; "
+                "see KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD and KAFKA_SASL_MECHANISM",
+                why,
             ) from None
         because = [each.str() for each in told if each.code() == KafkaError._SSL]
+        why = [*because, error.args[0].str()][0]
         raise BrokerUnavailable(
-            f"no Kafka at {servers} within {timeout_s:g} s: {[*because, error.args[0].str()][0]}; "
-            "is KAFKA_BOOTSTRAP_SERVERS right?"
+            f"no Kafka at {servers} within {timeout_s:g} s: {why}; "
+            "is KAFKA_BOOTSTRAP_SERVERS right?",
+            why,
         ) from None

@@ -61,6 +61,7 @@ def _made(kind: Callable[..., _C], config: Config) -> _C:
     try:
         return kind({**config, "log_level": 0, "error_cb": ignore}, logger=_silent)
     except KafkaException as error:
+        why = error.args[0].str()
         raise SettingsError(
-            f"Kafka's client refuses its settings (KAFKA_*, KAFKA_CONFIG__*): {error.args[0].str()}"
+            f"Kafka's client refuses its settings (KAFKA_*, KAFKA_CONFIG__*): {why}", why
         ) from None

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from services.access import user_key, verify_password
 from viewer.access.sessions import Session, Source
-from viewer.identifier import Identifier, IdentifierAway, IdentifierProblem, Json
+from viewer.identifier import Identifier, IdentifierProblem, Json
 
 OWNER = "admin"
 _NO_MORE = 404
@@ -84,7 +84,7 @@ class Logins:
             if refused.reason == _WRONG or refused.status == 422:
                 return None
             raise
-        return _login(found)
+        return self._login(found)
 
     def now(self, name: str) -> Login | None:
         """A user of the identifier as they are now; None for one who may not log in.
@@ -93,7 +93,7 @@ class Logins:
             IdentifierAway, IdentifierProblem: users cannot be looked up now.
         """
         try:
-            return _login(self._identifier.get(f"/users/{_part(name)}/stamp"))
+            return self._login(self._identifier.get(f"/users/{_part(name)}/stamp"))
         except IdentifierProblem as refused:
             if refused.status == _NO_MORE:
                 return None
@@ -138,12 +138,11 @@ class Logins:
             raise
         return ApiToken(str(found["name"]), frozenset(map(str, found["scopes"])))
 
-
-def _login(found: Json) -> Login:
-    try:
-        return Login(str(found["name"]), str(found["role"]), str(found["stamp"]), "users")
-    except KeyError:
-        raise IdentifierAway("the answer is not the identifier's: see IDENTIFIER_URL") from None
+    def _login(self, found: Json) -> Login:
+        try:
+            return Login(str(found["name"]), str(found["role"]), str(found["stamp"]), "users")
+        except KeyError:
+            raise self._identifier.nonsense() from None
 
 
 def _part(name: str) -> str:

@@ -90,7 +90,7 @@ def _answer_problems(app: Flask, parts: Parts) -> None:
     @app.errorhandler(HTTPException)
     def problem(error: HTTPException) -> BaseResponse:
         code = error.code or 500
-        title = t(f"base.error_{code}") if f"base.error_{code}" in t else error.name
+        title = t(f"base.error_{code}") if f"base.error_{code}" in t else t("base.refused")
         detail = error.description or ""
         if detail == type(error).description:  # werkzeug's words, in English
             key = f"base.error_{code}_detail"

@@ -62,15 +62,16 @@ def done(target: str, document: Json | None = None, status: int = 200) -> BaseRe
     return redirect(target, 303)
 
 
-def picture(file: File | None, *, max_age_s: int = 3_600) -> Response:
+def picture(parts: Parts, file: File | None, *, max_age_s: int = 3_600) -> Response:
     """A picture out of the identifier; it is for the eyes of this visitor alone.
 
     Args:
+        parts: the words where there is none.
         file: None answers 404.
         max_age_s: how long the visitor's browser may keep it.
     """
     if file is None or not file.media_type.startswith("image/"):
-        return Response("no picture\n", 404, mimetype="text/plain")
+        return Response(parts.texts.line("base.no_picture"), 404, mimetype="text/plain")
     answer = Response(file.data, mimetype=file.media_type)
     answer.headers["Cache-Control"] = f"private, max-age={max_age_s}"
     answer.headers["Content-Disposition"] = "inline"

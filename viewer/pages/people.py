@@ -100,7 +100,7 @@ def _add_pictures(routes: Blueprint, parts: Parts, crops: FaceCrops) -> None:
 
     def shown(file: File | None, max_age_s: int) -> Response:
         # The policy may end tomorrow: what it left of a photo is not kept for as long.
-        return picture(file, max_age_s=_FACE_MAX_AGE_S if blurs(parts) else max_age_s)
+        return picture(parts, file, max_age_s=_FACE_MAX_AGE_S if blurs(parts) else max_age_s)
 
     @routes.get("/people/<slug>/face.jpg")
     @needs("read")

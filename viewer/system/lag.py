@@ -18,6 +18,7 @@ from services.errors import SettingsError
 from services.kafka.groups import GroupDescriber
 from services.kafka.settings import KafkaSettings
 from services.status.clients import quiet_admin, quiet_consumer
+from viewer.texts import Texts
 
 log = structlog.get_logger()
 
@@ -108,6 +109,7 @@ class LagMonitor:
     Args:
         settings: how to reach the brokers.
         groups: what to ask about.
+        texts: every sentence.
         now: the time, with a zone.
     """
 
@@ -115,10 +117,12 @@ class LagMonitor:
         self,
         settings: KafkaSettings,
         groups: Sequence[WatchedGroup],
+        texts: Texts,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._settings = settings
         self._groups = groups
+        self._texts = texts
         self._now = now
         self._lock = threading.Lock()
         self._state = LagState()
@@ -157,7 +161,8 @@ class LagMonitor:
                 group.name: quiet_consumer(self._settings, group.name) for group in self._groups
             }
         except SettingsError as error:
-            self._state = LagState(answering=False, detail=str(error))
+            detail = self._texts("system.kafka_settings", why=error.why)
+            self._state = LagState(answering=False, detail=detail)
             return
         while not self._stop.is_set():
             self._ask(admin, describer, askers)
@@ -182,7 +187,7 @@ class LagMonitor:
             servers = self._settings.kafka_bootstrap_servers
             self._state = LagState(
                 answering=False,
-                detail=f"no Kafka answers at {servers}: {_words(error)}",
+                detail=self._texts("system.kafka_silent", servers=servers, why=self._why(error)),
                 heard_at=before.heard_at,
                 brokers=before.brokers,
                 groups=before.groups,
@@ -193,6 +198,11 @@ class LagMonitor:
             for state in groups:
                 self._history[state.group.role].points.append((now.timestamp(), state.lag))
         self._state = LagState(True, "", now, len(cluster.brokers), tuple(groups))
+
+    def _why(self, error: KafkaException | FutureTimeoutError) -> str:
+        if isinstance(error, KafkaException):
+            return str(error.args[0].str())
+        return self._texts("system.kafka_late")
 
 
 def _look(
@@ -271,9 +281,3 @@ def _members(
             if where.topic == group.topic:
                 owners[where.partition] = f"{member.client_id} {member.host}".strip()
     return str(described.state.name).lower(), owners, len(described.members)
-
-
-def _words(error: KafkaException | FutureTimeoutError) -> str:
-    if isinstance(error, KafkaException):
-        return str(error.args[0].str())
-    return "no answer in time"

@@ -77,7 +77,7 @@ class System:
         self._now = now
         self._board = StatusBoard(now)
         self._reader = StatusReader(settings, self._board)
-        self._lag = LagMonitor(settings, watched(settings, groups), now)
+        self._lag = LagMonitor(settings, watched(settings, groups), texts, now)
         self._doctor = Doctor(self._look)
         self._lock = Lock()
         self._stale_at_s = 0.0
@@ -125,14 +125,15 @@ class System:
         return doctor_document(self._doctor.findings(wait_s))
 
     def _look(self) -> Iterator[Check]:
-        yield from cluster_checks(self._settings, _BROKER_TIMEOUT_S)
+        say = self._texts.of("doctor")
+        yield from cluster_checks(self._settings, _BROKER_TIMEOUT_S, say)
         delays = [(c.name, c.delay_ms) for c in self._state.board.cameras() if not c.stale]
         lag = self._lag.state
         heard_until = lag.heard_at if lag.answering is False else None
         yield from fleet_checks(self._board.instances(heard_until), lag, delays, self._texts)
         yield identifier_check(self._identifier, self._texts)
         if self._facts.data_dir is not None:
-            yield disk(self._facts.data_dir)
+            yield disk(self._facts.data_dir, say)
         yield page_check(self._facts, self._texts)
 
 

@@ -7,6 +7,8 @@ import tomllib
 from functools import cached_property
 from pathlib import Path
 
+from services.words import Say
+
 _FOLDER = Path(__file__).parent
 _SCRIPTS = "js"
 
@@ -40,6 +42,14 @@ class Texts:
         """
         text = self._texts[key]
         return text.format(**values) if values else text
+
+    def line(self, key: str, **values: object) -> bytes:
+        """A text as the whole body of an answer."""
+        return f"{self(key, **values)}\n".encode()
+
+    def of(self, page: str) -> Say:
+        """The texts of one page, by their key alone; for what is said on a terminal, too."""
+        return lambda key, /, **values: self(f"{page}.{key}", **values)
 
     def __contains__(self, key: str) -> bool:
         return key in self._texts

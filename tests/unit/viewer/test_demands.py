@@ -15,6 +15,7 @@ from viewer.seats import Seats
 from viewer.settings import ViewerSettings
 from viewer.state import StateReader
 from viewer.streams import Streams
+from viewer.texts import Texts
 
 
 def pictures(visitor: object, *paths: str) -> list[bytes]:
@@ -25,7 +26,8 @@ def pictures(visitor: object, *paths: str) -> list[bytes]:
         board.show(picture(1, "hall", mark("sam", "Sam"), mark(x=200), jpeg=noise()))
         painter = make_painter(ViewerSettings.load([], {}))
         live = Live(board, asyncio.get_running_loop())
-        streams = Streams(live, painter, StateReader(board, Health()), Seats(10, 10), fps_limit=0)
+        state, seats = StateReader(board, Health()), Seats(10, 10)
+        streams = Streams(live, painter, state, seats, Texts(), fps_limit=0)
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
             await streams({**scope, "visitor": visitor}, receive, send)

@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
-import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from services.certificate import DISTRUST
+from services.doctor.check import Check
+from services.doctor.cluster import (
+    Cluster,
+    broker_check,
+    cluster_checks,
+    dead_letters_check,
+    topic_settings_check,
+    topics_check,
+)
+from services.doctor.machine import disk
+from services.doctor.words import ENGLISH as CHECKS
+from services.kafka.topics import standing_topics, topic_spec
 from services.lifecycle.health import Health
 from services.records.facestream_pb2 import Box, FrameRef, IdentifiedFace, IdentifiedFrame
+from services.words import Say
 from tests.unit.viewer.pictures import Clock, mark, picture
 from tests.unit.viewer.sightings.listed import sighting
 from tests.unit.viewer.system.reports import NOW, report
@@ -35,8 +49,12 @@ from viewer.texts import Texts
 
 VIEWER = Path(__file__).parents[3] / "viewer"
 MODULES = sorted(VIEWER.rglob("*.py"))
+NOBODY = "http://127.0.0.1:9"
 # A key as a literal; `t("a.b_" ~ kind)` is put together where the page is drawn.
-KEY = re.compile(r"""\b(?:t|texts|_t|_texts|_said)\(\s*["']([a-z_]+\.[a-z_0-9]+)["']\s*[,)]""")
+KEY = re.compile(
+    r"""\b(?:t|texts|_t|_texts|_said|line|BadRequest|NoSeat|NotTaken)\(\s*(?:\d+,\s*)?"""
+    r"""["']([a-z_]+\.[a-z_0-9]+)["']\s*[,)]"""
+)
 
 
 class Foreign(Texts):
@@ -57,22 +75,12 @@ def test_what_a_module_or_template_says_is_in_the_catalogue(file: Path) -> None:
     assert missing == set()
 
 
-def said_outright(file: Path) -> Iterator[str]:
-    """Refusals and findings whose words stand in the module itself."""
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("abort", "Check"):
-            for words in node.args[1:] if ast.unparse(node.func) == "abort" else node.args:
-                if isinstance(words, ast.JoinedStr) or (
-                    isinstance(words, ast.Constant) and " " in str(words.value)
-                ):
-                    yield f"{file.name}:{node.lineno} {ast.unparse(words)}"
-
-
-@pytest.mark.parametrize("folder", ["pages/cameras.py", "pages/assets.py", "system"])
-def test_no_refusal_or_finding_has_words_of_its_own(folder: str) -> None:
-    path = VIEWER / folder
-    files = [path] if path.is_file() else sorted(path.glob("*.py"))
-    assert [words for file in files for words in said_outright(file)] == []
+@pytest.mark.parametrize(("sentences", "page"), [(CHECKS, "doctor"), (DISTRUST, "certificate")])
+def test_what_is_said_on_a_terminal_too_has_the_same_words_on_the_page(
+    sentences: Mapping[str, str], page: str
+) -> None:
+    texts = Texts()
+    assert {key: texts(f"{page}.{key}") for key in sentences} == sentences
 
 
 def test_captions_and_names_on_pictures_are_of_the_catalogue_s_language() -> None:
@@ -131,8 +139,9 @@ def test_all_that_the_doctor_says_is_of_the_catalogue_s_language() -> None:
         for login in (True, False)
         for https in (True, False)
     ]
-    found.append(identifier_check(Identifier(None), T))
-    own = re.compile(r"(<doctor\.[a-z_]+>)?")
+    found += [identifier_check(Identifier(url, texts=T), T) for url in (None, NOBODY)]
+    found += said_of_clusters(T.of("doctor"))
+    own = re.compile(r"(<(doctor|identifier)\.[a-z_0-9]+>)?")
     instance = re.compile(r"(producer|worker|identifier) \w+")
     pack_or_version = re.compile(r"[a-z_]+|[\d.]+")
     for check in found:
@@ -140,6 +149,26 @@ def test_all_that_the_doctor_says_is_of_the_catalogue_s_language() -> None:
         assert own.fullmatch(check.fix), check
         parts = re.sub(r"partitions: none yet", "", check.detail)  # what the service itself said
         assert own.fullmatch(parts) or pack_or_version.fullmatch(parts), check
+
+
+def said_of_clusters(say: Say) -> Iterator[Check]:
+    """Every check of a cluster and a disk, over what is well and what is not."""
+    settings = ViewerSettings.load([], {})
+    well = {name: topic_spec(settings, name).config for name in standing_topics(settings)}
+    small, short = (
+        {name: config | {setting: "1"} for name, config in well.items()}
+        for setting in ("max.message.bytes", "retention.ms")
+    )
+    for brokers, config, letters in ((1, well, {}), (3, small, {"a.dlq": 1}), (3, short, {})):
+        found = Cluster(brokers, brokers == 1, frozenset(config), config, letters)
+        yield broker_check(settings, found, say)
+        yield topics_check(settings, found, say)
+        yield topics_check(settings, replace(found, topics=frozenset()), say)
+        yield topic_settings_check(settings, found, say)
+        yield dead_letters_check(found, say)
+    nobody = ViewerSettings.load([], {"KAFKA_BOOTSTRAP_SERVERS": NOBODY.removeprefix("http://")})
+    yield from cluster_checks(nobody, 0.2, say)
+    yield disk(Path("/"), say)
 
 
 def test_the_last_row_of_a_file_that_is_cut_short_is_of_the_catalogue_s_language() -> None:

@@ -37,8 +37,8 @@ def picture_routes(parts: Parts) -> Blueprint:
     def crop(sighting: str) -> Response:
         file = identifier.file(f"/sightings/{check_id(sighting)}/crop")
         if file is None or not blurs(parts) or _has_name(parts, sighting):
-            return picture(file)
-        return picture(_blurred(file), max_age_s=_BLURRED_MAX_AGE_S)
+            return picture(parts, file)
+        return picture(parts, _blurred(file), max_age_s=_BLURRED_MAX_AGE_S)
 
     @routes.get("/sightings/<sighting>/frame.jpg")
     @needs("read")
@@ -47,7 +47,7 @@ def picture_routes(parts: Parts) -> Blueprint:
         if blurs(parts):
             # Who else is in the frame is not known here: they could not be blurred.
             abort(403, t("sightings.no_frame_blurred"))
-        return picture(identifier.file(f"/sightings/{sighting}/frame"))
+        return picture(parts, identifier.file(f"/sightings/{sighting}/frame"))
 
     return routes
 

@@ -252,7 +252,9 @@ def test_events_come_over_https_too(authority: Authority, certificate: Certifica
     server = ApiServer(app, "127.0.0.1", 0, certificate)
     server.start()
     try:
-        events = Events(f"https://localhost:{server.port}", {}, trust=trust(authority.file))
+        events = Events(
+            f"https://localhost:{server.port}", {}, Texts(), trust=trust(authority.file)
+        )
         assert asyncio.run(one_event(events)) == b"data: somebody came\n\n"
     finally:
         server.stop()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar
 
+import pytest
+
 from services.doctor.cluster import (
     Cluster,
     broker_check,
@@ -14,6 +16,7 @@ from services.doctor.cluster import (
     topics_check,
 )
 from services.doctor.machine import disk
+from services.errors import BrokerError
 from services.kafka.settings import KafkaSettings
 from services.kafka.topics import standing_topics, topic_spec
 
@@ -87,6 +90,26 @@ def test_a_broker_that_does_not_answer_is_the_one_finding() -> None:
     (check,) = cluster_checks(nobody, 0.5)
     assert (check.what, check.state) == ("broker", "fail")
     assert "127.0.0.1:9" in check.detail
+    assert not check.detail.endswith(": ")
+
+
+def test_credentials_that_are_refused_are_to_be_corrected(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise BrokerError("Kafka refuses the credentials: wrong password", "wrong password")
+
+    monkeypatch.setattr("services.doctor.cluster.list_topics", refuse)
+    (check,) = cluster_checks(S, 0.5)
+    assert check.detail.endswith(": wrong password")
+    assert "KAFKA_SASL_PASSWORD" in check.fix
+
+
+def test_whoever_looks_may_have_words_of_their_own() -> None:
+    def say(key: str, /, **values: object) -> str:
+        return f"<{key} {' '.join(sorted(values))}>"
+
+    check = topics_check(S, cluster(topics=frozenset()), say)
+    assert (check.what, check.detail) == ("<topics >", "<topics_missing names>")
+    assert check.fix == "<topics_missing_fix >"
 
 
 def test_the_disk_is_looked_at_where_the_folder_will_be(tmp_path: Path) -> None:
