@@ -6,20 +6,26 @@ from pathlib import PurePath
 
 from xdist.scheduler import LoadScopeScheduling
 
-_ABOUT_DEMO = ("test_backup", "test_demo", "test_images", "test_monitoring")
+# Each of the two has the stack `demo` to itself, and takes about as long as the other.
+_ON_ONE_DEMO = {
+    "test_demo": "demo",
+    "test_monitoring": "demo",
+    "test_backup": "backup",
+    "test_images": "backup",
+}
 
 
 def together(nodeid: str) -> str:
     """The name of what a test goes to one process with: its file, but for two cases.
 
     Browsers take all the time of a core, the other tests mostly wait: all browsers are one after
-    another beside the rest. All that is about the stack `demo` of the containers uses the same one.
+    another beside the rest. Stacks of containers are few.
     """
     file = PurePath(nodeid.partition("::")[0])
     if "browser" in file.parts:
         return "browser"
-    if "stack" in file.parts and file.stem in _ABOUT_DEMO:
-        return "demo"
+    if "stack" in file.parts:
+        return _ON_ONE_DEMO.get(file.stem, str(file))
     return str(file)
 
 

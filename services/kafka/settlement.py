@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
@@ -19,6 +20,8 @@ from services.lifecycle.stopping import StopSignal
 log = structlog.get_logger()
 
 _CALL_TIMEOUT_S = 4.0
+_HUNG_S = 20.0
+_HUNG_ONCE_STOPPED_S = 6.0
 _FLUSH_TIMEOUT_S = 30.0
 _FLUSH_ONCE_STOPPED_S = 4.0
 _COMMIT_TIMEOUT_S = 4.0
@@ -83,6 +86,8 @@ class ExactlyOnce(Settlement):
             error: KafkaError = failure.args[0]
             if not (stop.stopped and error.retriable()):
                 raise BrokerError(f"transactions: {error.str()}") from None
+        except NotSettledError:
+            return  # told to stop meanwhile
 
     def settle(self, records: Sequence[OutRecord], progress: Progress) -> None:
         """Publish and commit in one transaction, or abort it."""
@@ -117,7 +122,7 @@ class ExactlyOnce(Settlement):
         backoff = Backoff(most_s=2.0)
         while True:
             try:
-                return call()
+                return self._call(call)
             except KafkaException as failure:
                 error: KafkaError = failure.args[0]
                 if not error.retriable() or self._stop.stopped:
@@ -125,6 +130,30 @@ class ExactlyOnce(Settlement):
                 log.warning("waiting for the transaction coordinator", error=error.str())
                 self._beat()
                 self._stop.wait(backoff.next_s())
+
+    def _call(self, call: Callable[[], None]) -> None:
+        failures: list[KafkaException] = []
+
+        def called() -> None:
+            try:
+                call()
+            except KafkaException as failure:
+                failures.append(failure)
+
+        calling = threading.Thread(target=called, name="transaction", daemon=True)
+        calling.start()
+        began_s = time.monotonic()
+        while calling.is_alive():
+            calling.join(0.25)
+            waited_s = time.monotonic() - began_s
+            if self._stop.stopped and waited_s > _HUNG_ONCE_STOPPED_S:
+                raise NotSettledError("a call to the transaction coordinator does not return")
+            if waited_s > _HUNG_S:
+                raise BrokerError(
+                    "a call to the transaction coordinator does not return: start the process anew"
+                )
+        if failures:
+            raise failures[0]
 
 
 class AtLeastOnce(Settlement):

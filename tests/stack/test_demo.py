@@ -201,9 +201,8 @@ def test_frames_that_kafka_s_absence_costs_are_counted(demo: Stack) -> None:
 
 
 def test_a_worker_that_is_told_to_stop_drains_and_says_so(demo: Stack) -> None:
-    container = demo.containers("worker")[0]
     demo.compose("stop", "worker")
     state = demo.inspect("worker")["State"]
     assert isinstance(state, dict)
-    assert state["ExitCode"] == 0, container
+    assert state["ExitCode"] == 0, demo.compose("logs", "--tail=40", "worker")
     demo.compose("start", "worker")
