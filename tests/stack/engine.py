@@ -39,9 +39,9 @@ sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule require
 # Prints partition to member, empty for nobody, and records that are left.
 _GROUP = """
 import json, sys
-from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
+from confluent_kafka import TopicPartition
 from confluent_kafka.admin import OffsetSpec
-from services.kafka.clients import make_admin
+from services.kafka.clients import make_admin, make_consumer
 from viewer.settings import ViewerSettings
 
 settings = ViewerSettings.load([])
@@ -50,8 +50,8 @@ known = admin.list_topics(topic, timeout=20).topics[topic].partitions
 parts = [TopicPartition(topic, n) for n in known]
 asked = admin.list_offsets({part: OffsetSpec.latest() for part in parts})
 ends = {part.partition: future.result(20).offset for part, future in asked.items()}
-(kept,) = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group, parts)]).values()
-read = {part.partition: max(part.offset, 0) for part in kept.result(20).topic_partitions}
+kept = make_consumer(settings, group).committed(parts, timeout=20)
+read = {part.partition: max(part.offset, 0) for part in kept}
 members = admin.describe_consumer_groups([group])[group].result(20).members
 owners = {p.partition: m.member_id for m in members for p in m.assignment.topic_partitions}
 print(json.dumps({n: (owners.get(n, ""), end - read[n]) for n, end in ends.items()}))
