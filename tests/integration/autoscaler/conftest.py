@@ -52,7 +52,9 @@ def member(settings: AutoscalerSettings, topic_prefix: str) -> Callable[[int], M
 @pytest.fixture
 def write(settings: AutoscalerSettings) -> Callable[[int], None]:
     """Writes so many frames, spread over the partitions."""
-    producer = Producer({"bootstrap.servers": settings.kafka_bootstrap_servers})
+    producer = Producer(
+        {"bootstrap.servers": settings.kafka_bootstrap_servers, "enable.idempotence": True}
+    )
 
     def frames(count: int) -> None:
         for number in range(count):

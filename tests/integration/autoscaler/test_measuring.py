@@ -81,7 +81,9 @@ def test_a_topic_that_is_missing_and_a_broker_that_is_away_are_no_answer(
 
 
 def test_skipped_frames_come_from_what_workers_report(settings: AutoscalerSettings) -> None:
-    producer = Producer({"bootstrap.servers": settings.kafka_bootstrap_servers})
+    producer = Producer(
+        {"bootstrap.servers": settings.kafka_bootstrap_servers, "enable.idempotence": True}
+    )
 
     def report(service: str, **drops: int) -> None:
         now = datetime.now(UTC)

@@ -85,7 +85,9 @@ def test_hostile_frames_are_dead_letters_and_every_good_one_between_them_comes_o
     ]
     with worker(env, log) as process:
         eventually(lambda: "partitions assigned" in log.read_text(), 60, "the worker is assigned")
-        producer = Producer({"bootstrap.servers": kafka, "message.max.bytes": 8_000_000})
+        producer = Producer(
+            {"bootstrap.servers": kafka, "enable.idempotence": True, "message.max.bytes": 8_000_000}
+        )
         for number, (_, value, headers) in enumerate(hostile):
             producer.produce(env["TOPIC_RAW"], value=value, key=b"door", headers=headers)
             good: list[tuple[str, str | bytes | None]] = [("seq", b"%d" % number)]

@@ -50,7 +50,9 @@ class Feed:
 
     def __init__(self, run: Services, face: Embedding, analyser: FaceAnalyser) -> None:
         self._topic = run.env["TOPIC_PROCESSED"]
-        self._producer = Producer({"bootstrap.servers": run.env["KAFKA_BOOTSTRAP_SERVERS"]})
+        self._producer = Producer(
+            {"bootstrap.servers": run.env["KAFKA_BOOTSTRAP_SERVERS"], "enable.idempotence": True}
+        )
         self._face, self._recogniser = face, recogniser(analyser)
         self.seq = 0
 

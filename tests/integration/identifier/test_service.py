@@ -124,7 +124,16 @@ def new_bench(broker: str, prefix: str, **env: str) -> Bench:
     )
     topics = [settings.topic_raw, settings.topic_processed, settings.topic_identified]
     ensure_topics(settings, [*topics, dlq_topic(settings.topic_processed)])
-    return Bench(settings, Producer({"bootstrap.servers": broker, "message.max.bytes": 8_000_000}))
+    return Bench(
+        settings,
+        Producer(
+            {
+                "bootstrap.servers": broker,
+                "enable.idempotence": True,
+                "message.max.bytes": 8_000_000,
+            }
+        ),
+    )
 
 
 @pytest.fixture

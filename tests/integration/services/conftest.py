@@ -44,7 +44,13 @@ class Bench:
         ensure_topics(s, [s.input_topic, s.output_topic, dlq_topic(s.input_topic)])
 
     def produce(self, values: Sequence[bytes | None], key: bytes | None = None) -> None:
-        producer = Producer({"bootstrap.servers": self.bootstrap, "message.max.bytes": 16_777_216})
+        producer = Producer(
+            {
+                "bootstrap.servers": self.bootstrap,
+                "enable.idempotence": True,
+                "message.max.bytes": 16_777_216,
+            }
+        )
         for number, value in enumerate(values):
             while True:
                 try:

@@ -70,7 +70,9 @@ def test_hostile_records_dead_letter_with_a_reason_and_good_frames_come_out(
         viewer = run.start("viewer")
         run.ready()
         raw, processed = run.env["TOPIC_RAW"], run.env["TOPIC_PROCESSED"]
-        producer = Producer({"bootstrap.servers": kafka, "message.max.bytes": 8_000_000})
+        producer = Producer(
+            {"bootstrap.servers": kafka, "enable.idempotence": True, "message.max.bytes": 8_000_000}
+        )
         expected = []
         good = 0
         for reason, value, headers in hostile_frames(jpeg):

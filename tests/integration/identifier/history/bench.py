@@ -231,7 +231,7 @@ def a_bench(kafka: str, prefix: str, database: Database, tmp_path: Path) -> Iter
         GalleryStore(database),
         Media(str(crops)),
         crops,
-        Producer({"bootstrap.servers": kafka}),
+        Producer({"bootstrap.servers": kafka, "enable.idempotence": True}),
     )
     yield made
     for backfills in made.started:
