@@ -48,8 +48,8 @@ _SHOTS = {
     "figures": Shot("/sightings?view=figures&period=7d", 1_280, 900),
     "cameras": Shot("/cameras", 1_280, 560),
     "system": Shot("/system", 1_280, 900, "dark"),
-    "account": Shot("/account", 1_280, 560),
-    "users": Shot("/users", 1_280, 900),
+    "account": Shot("/account", 1_280, 800),
+    "users": Shot("/users", 1_280, 1_000),
 }
 
 
