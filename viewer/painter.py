@@ -18,7 +18,7 @@ from viewer.blurring import blur_all, blur_heads
 from viewer.board import View
 from viewer.drawing import dimmed, draw_caption, draw_marks, face_crop, fitted, placeholder
 from viewer.lettering import Lettering
-from viewer.pictures import Picture, Rendering, Style
+from viewer.pictures import Drawing, Picture, Rendering, Style
 
 BOUNDARY = b"facestream"
 _WIDTHS = (160, 240, 320, 480, 640, 960, 1_280, 1_920, 2_560, 3_840)
@@ -124,13 +124,11 @@ class Painter:
     async def _once(
         self, picture: Picture, kind: tuple[int, str, Style], work: Callable[[], Rendering]
     ) -> Rendering:
-        rendering = picture.renderings.get(kind)
-        if rendering is None:
-            rendering = asyncio.get_running_loop().run_in_executor(self._pool, work)
-            rendering.add_done_callback(_look_at_error)
-            picture.renderings[kind] = rendering
-        # Shielded: the first browser to ask may leave before the others have their frame.
-        return await asyncio.shield(rendering)
+        drawing = picture.renderings.get(kind)
+        if drawing is None:
+            drawing = Drawing(asyncio.get_running_loop().run_in_executor(self._pool, work))
+            picture.renderings[kind] = drawing
+        return await drawing.get()
 
     def _draw(
         self, picture: Picture, widest: int, caption: tuple[str, ...], todo: Style
@@ -193,9 +191,3 @@ def _blur(image: Image, picture: Picture) -> None:
         blur_all(image)
     else:
         blur_heads(image, picture.strangers, picture.size)
-
-
-def _look_at_error(rendering: asyncio.Future[Rendering]) -> None:
-    # Whoever waits sees it too; when they all have left, asyncio would complain of an unseen one.
-    if not rendering.cancelled():
-        rendering.exception()

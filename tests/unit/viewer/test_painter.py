@@ -13,7 +13,7 @@ from tests.unit.viewer.pictures import grey, mark, noise, picture
 from viewer.board import Key, View
 from viewer.lettering import Lettering
 from viewer.painter import BOUNDARY, Brush, Painter, multipart
-from viewer.pictures import MOST_DRAWN, Mark, Picture, Rendering, Style
+from viewer.pictures import MOST_DRAWN, Drawing, Mark, Picture, Rendering, Style
 
 LIMIT = 10_000_000
 
@@ -270,10 +270,10 @@ def test_what_stands_for_a_drawing_is_as_blurred_as_it_was_to_be() -> None:
     assert with_painter(scene) == 1
 
 
-def await_nothing(rendering: Rendering) -> asyncio.Future[Rendering]:
+def await_nothing(rendering: Rendering) -> Drawing:
     done: asyncio.Future[Rendering] = asyncio.get_running_loop().create_future()
     done.set_result(rendering)
-    return done
+    return Drawing(done)
 
 
 def test_a_part_ends_with_the_boundary_so_that_browsers_show_it_at_once() -> None:
