@@ -132,12 +132,12 @@ class ExactlyOnce(Settlement):
                 self._stop.wait(backoff.next_s())
 
     def _call(self, call: Callable[[], None]) -> None:
-        failures: list[KafkaException] = []
+        failures: list[BaseException] = []
 
         def called() -> None:
             try:
                 call()
-            except KafkaException as failure:
+            except BaseException as failure:  # noqa: BLE001 - whoever waits raises it
                 failures.append(failure)
 
         calling = threading.Thread(target=called, name="transaction", daemon=True)

@@ -80,3 +80,16 @@ def test_what_the_library_says_is_heard(stuck: Stuck, monkeypatch: pytest.Monkey
     exactly_once.start(StopSignal())
     with pytest.raises(BrokerError, match="cannot go on"):
         exactly_once.settle([], NOTHING)
+
+
+def test_any_other_error_of_a_call_is_one_of_the_batch_too(
+    stuck: Stuck, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise RuntimeError("Handle has been closed")
+
+    monkeypatch.setattr(stuck, "send_offsets_to_transaction", fail)
+    exactly_once = ExactlyOnce(cast(Producer, stuck))
+    exactly_once.start(StopSignal())
+    with pytest.raises(RuntimeError, match="closed"):
+        exactly_once.settle([], NOTHING)
