@@ -20,6 +20,7 @@ from identifier.api.shapes import (
     PeopleAnswer,
     PersonAnswer,
 )
+from identifier.gallery.database import retried
 from identifier.gallery.reembedding import Reembedding
 from identifier.gallery.values import PersonChange
 from identifier.names import LONGEST_NAME, LONGEST_SLUG
@@ -135,7 +136,7 @@ def _add_changing(router: APIRouter, people: People) -> None:
     )
     def merge_person(slug: Slug, merge: MergeRequest) -> PersonAnswer:
         """Give photos and sightings to another person, who is the same; this one is gone then."""
-        person = people.merge(slug, merge.into)
+        person = retried(lambda: people.merge(slug, merge.into))
         if person is None:
             raise _no_person(f"{slug}, or none {merge.into}")
         return PersonAnswer.of(person)
@@ -143,7 +144,7 @@ def _add_changing(router: APIRouter, people: People) -> None:
     @router.delete("/api/v1/people/{slug}", status_code=204, responses={404: _problem(404)})
     def remove_person(slug: Slug) -> None:
         """Remove a person with their photos and embeddings."""
-        if not people.remove(slug):
+        if not retried(lambda: people.remove(slug)):
             raise _no_person(slug)
 
 
@@ -205,7 +206,7 @@ def _add_faces(router: APIRouter, people: People, on_enrolled: Callable[[str], o
     )
     def remove_face(slug: Slug, face_id: PhotoId) -> None:
         """Remove one reference photo; the person stays."""
-        if not people.remove_photo(slug, face_id):
+        if not retried(lambda: people.remove_photo(slug, face_id)):
             raise ProblemError(404, "no-such-face", f"{slug} has no face {face_id}")
 
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import structlog
 from sqlalchemy.exc import DBAPIError
 
-from identifier.gallery.database import Database
+from identifier.gallery.database import Database, retried
 from identifier.history.crops import Crops
 from identifier.history.erase_rows import (
     Traces,
@@ -105,13 +105,10 @@ class Erasure:
             OSError: crops cannot be removed; erase again when they can.
             DBAPIError: the database is away; erase again when it is back.
         """
-        with self._database.writing() as session:
-            overwrite_what_is_deleted(session)
-            first = find_traces(session, slug)
-            if first is None:
-                return None
-            counted = count(session, first)
-            remove_references(session, first)
+        found = retried(lambda: self._remove_photos(slug))
+        if found is None:
+            return None
+        first, counted = found
         self._refresh()
         self._settle()
         self._crops.delete_many(first.crops)
@@ -121,7 +118,7 @@ class Erasure:
         undeletable = self._topics.undeletable(own_topics)
         kept = self._topics.kept(self._keepers())
         # Whatever fails from here on can be seen in the proof, and is not to be done again.
-        last = self._remove_rows(slug, first)
+        last = retried(lambda: self._remove_rows(slug, first))
         self._refresh()
         self._forget(slug)
         wal_left = self._empty_wal()
@@ -153,6 +150,17 @@ class Erasure:
     def _own_topics(self, slug: str) -> list[str]:
         topic = person_topic(self._kafka, slug)
         return [topic, dlq_topic(topic)]
+
+    def _remove_photos(self, slug: str) -> tuple[Traces, dict[str, int]] | None:
+        """Remove what they are recognised by; what there was of them, None where nobody was."""
+        with self._database.writing() as session:
+            overwrite_what_is_deleted(session)
+            traces = find_traces(session, slug)
+            if traces is None:
+                return None
+            counted = count(session, traces)
+            remove_references(session, traces)
+            return traces, counted
 
     def _remove_rows(self, slug: str, first: Traces) -> Traces:
         """Remove every row, with crops that have come since; the person is gone afterwards."""

@@ -151,7 +151,7 @@ class Bench:
             assert found is not None
             return found
 
-        eventually(lambda: now().ended_at is not None, 30, "the backfill ends")
+        eventually(lambda: now().ended_at is not None, 60, "the backfill ends")
         return now()
 
     def sightings(self) -> list[SightingRow]:

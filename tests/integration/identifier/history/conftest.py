@@ -25,3 +25,13 @@ def sqlite_bench(kafka: str, topic_prefix: str, tmp_path: Path) -> Iterator[Benc
     database = Database(sqlite_url(tmp_path / "gallery"))
     yield from a_bench(kafka, topic_prefix, database, tmp_path)
     database.close()
+
+
+@pytest.fixture
+def postgres_bench(
+    kafka: str, topic_prefix: str, new_postgres_database: str, tmp_path: Path
+) -> Iterator[Bench]:
+    """A bench for what only PostgreSQL does."""
+    database = Database(new_postgres_database)
+    yield from a_bench(kafka, topic_prefix, database, tmp_path)
+    database.close()

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
 import pytest
-from sqlalchemy import MetaData, select
+from sqlalchemy import MetaData, select, text
 from structlog.testing import capture_logs
 
 from identifier.api.erase import erase_routes
@@ -18,7 +19,7 @@ from identifier.gallery.tables import PersonRow
 from identifier.history.erase import Erasure
 from identifier.history.erase_topics import Topics
 from identifier.memory.media import Media
-from identifier.memory.tables import EventRow, NegativeRow, UnknownRow
+from identifier.memory.tables import EventRow, NegativeRow, SightingRow, UnknownRow
 from services.kafka.topics import ensure_topics, person_topic
 from services.lifecycle.stopping import StopSignal
 from services.records.embeddings import to_bytes
@@ -248,6 +249,35 @@ def test_a_broker_that_cannot_delete_topics_is_named_in_the_proof(
     assert sqlite_bench.store.person(SLUG) is None
 
 
+def test_an_erasure_that_loses_against_who_writes_down_what_is_seen_is_done_again(
+    postgres_bench: Bench,
+) -> None:
+    database = postgres_bench.database
+    live_their_lives(postgres_bench)
+
+    def is_waiting() -> bool:
+        query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+        with database.reading() as session:
+            return bool(session.scalar(text(query)) == 1)
+
+    with ThreadPoolExecutor(1) as pool, capture_logs() as said, database.writing() as memory:
+        # Of two that wait for each other, the first to notice ends its own transaction.
+        memory.execute(text("SET LOCAL deadlock_timeout = '60s'"))
+        (person,) = memory.scalars(select(PersonRow.id).where(PersonRow.slug == SLUG))
+        theirs = select(SightingRow.id).where(SightingRow.person_id == person)
+        assert memory.execute(theirs.with_for_update()).all()
+        erasing = pool.submit(erasure(postgres_bench).erase, SLUG)
+        eventually(is_waiting, what="the erasure waits for the sightings")
+        still = select(PersonRow.id).where(PersonRow.id == person)
+        assert memory.execute(still.with_for_update(read=True, key_share=True)).all()
+        memory.commit()
+        proof = erasing.result(60)
+    assert any("once more" in line["event"] for line in said)
+    assert proof is not None
+    assert proof.verified
+    assert traces(postgres_bench) == []
+
+
 def test_a_person_who_is_erased_while_they_are_looked_for_does_not_come_back(
     sqlite_bench: Bench,
 ) -> None:
@@ -273,7 +303,7 @@ def test_a_person_who_is_erased_while_they_are_looked_for_does_not_come_back(
     watch.start()
     eventually(lambda: backfills.listed(1) == [], what="the backfill is gone")
     stop.stop()
-    watch.join(10)
+    watch.join(60)
     assert found_before
     assert traces(sqlite_bench) == []
     assert sqlite_bench.sightings() == []
