@@ -198,10 +198,10 @@ def member_process(env: dict[str, str], log: Path) -> Iterator[MemberProcess]:
         if member.process.poll() is None:
             member.send(signal.SIGCONT)
             member.send(signal.SIGKILL)
-            member.process.wait(10)
+            member.process.wait(60)
 
 
-def when_assigned(*members: MemberProcess, timeout_s: float = 30) -> None:
+def when_assigned(*members: MemberProcess, timeout_s: float = 60) -> None:
     """Wait until members have partitions."""
     for member in members:
         eventually(member.assigned, timeout_s, f"{member.log.name} is assigned partitions")

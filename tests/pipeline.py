@@ -150,7 +150,7 @@ class Reader:
         """Let go of the connection."""
         self._consumer.close()
 
-    def read(self, timeout_s: float = 20) -> list[Message]:
+    def read(self, timeout_s: float = 60) -> list[Message]:
         """Everything there is up to the ends of all partitions as they are now."""
         self._ended.clear()
         deadline_s = time.monotonic() + timeout_s
@@ -159,7 +159,7 @@ class Reader:
             self._take(self._consumer.poll(1))
         return self.messages
 
-    def until(self, count: int, timeout_s: float) -> list[Message]:
+    def until(self, count: int, timeout_s: float = 60) -> list[Message]:
         """At least so many records."""
         deadline_s = time.monotonic() + timeout_s
         while len(self.messages) < count:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 from tests.conftest import ROOT, require_or_skip
 from tests.integration.viewer.conftest import camera, jpegs, producer, settings, viewer
@@ -20,6 +20,9 @@ __all__ = [
     "settings",
     "viewer",
 ]
+
+# What a page shows sooner or later, it is waited for as long as only a defect takes.
+expect.set_options(timeout=60_000)
 
 SCREENSHOTS = ROOT / "build" / "screenshots"
 DESKTOP = (1_440, 900)

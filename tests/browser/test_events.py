@@ -23,7 +23,6 @@ from viewer.settings import ViewerSettings
 
 pytestmark = pytest.mark.browser
 
-SOON_MS = 15_000
 PASSWORD = "correct horse battery"
 # A headless browser has every page in view.
 HIDE = """hidden => {
@@ -81,13 +80,13 @@ def listening(page: Page, as_what: str = "facestream.events") -> None:
 
 
 def seen(page: Page, count: int) -> None:
-    expect(page.locator("[data-sighting]")).to_have_count(count, timeout=SOON_MS)
+    expect(page.locator("[data-sighting]")).to_have_count(count)
 
 
 def beside(context: BrowserContext, url: str) -> Page:
     """One more tab of the same browser."""
     page = context.new_page()
-    page.goto(url, timeout=SOON_MS)
+    page.goto(url)
     return page
 
 
@@ -153,9 +152,9 @@ def test_who_is_logged_out_elsewhere_is_led_to_the_login_and_loses_nothing_typed
         reading = beside(writing.context, f"{locked.url}/unknown?ignored")
         leaving = beside(writing.context, f"{locked.url}/account")
         leaving.locator("main").get_by_role("button", name="Log out").click()
-        reading.wait_for_url("**/login?next=%2Funknown%3Fignored", timeout=30_000)
+        reading.wait_for_url("**/login?next=%2Funknown%3Fignored")
         notice = writing.get_by_role("alert").filter(has_text="You are logged out")
-        expect(notice).to_be_visible(timeout=30_000)
+        expect(notice).to_be_visible()
         expect(writing.get_by_label("Person")).to_have_value("Ada")
         notice.get_by_role("link", name="Log in").click()
         writing.wait_for_url("**/login?next=%2Fsightings")
@@ -185,7 +184,7 @@ def test_eight_tabs_in_view_all_load_move_and_hear_of_everything(
         for sightings in (first, others[0]):
             seen(sightings, 1)
         for live in lives:
-            expect(live.locator("#lately")).to_contain_text(place, timeout=SOON_MS)
+            expect(live.locator("#lately")).to_contain_text(place)
 
         # The one whose connection it is goes; nobody else misses anything.
         first.close()

@@ -127,11 +127,11 @@ def test_what_is_new_appears_by_itself_and_never_under_what_one_reads(
         past.write(past.see(key, at, camera="porch", slug="ada-lovelace", name=ADA, ended=False))
 
     come("first")
-    expect(page.locator("[data-sighting]")).to_have_count(1, timeout=15_000)
+    expect(page.locator("[data-sighting]")).to_have_count(1)
     expect(page.get_by_text("there now")).to_be_visible()
     page.locator("[data-sighting] a").focus()
     come("second")
-    expect(page.get_by_role("button", name="1 new")).to_be_visible(timeout=15_000)
+    expect(page.get_by_role("button", name="1 new")).to_be_visible()
     expect(page.locator("[data-sighting]")).to_have_count(1)
     page.get_by_role("button", name="1 new").click()
     expect(page.locator("[data-sighting]")).to_have_count(2)
@@ -161,14 +161,14 @@ def test_what_comes_pushes_the_others_gently_or_waits(
         }).observe({ type: "layout-shift" });"""
     )
     past.write(*(past.see(f"{camera}new{n}", utc_now(), camera=camera) for n in range(5)))
-    expect(page.locator("[data-sighting]")).to_have_count(25, timeout=15_000)
+    expect(page.locator("[data-sighting]")).to_have_count(25)
     still = "document.getAnimations().every((e) => !e.effect.target.matches('[data-sighting]'))"
     wait_until(lambda: page.evaluate(still))
     assert page.evaluate("window.shift") < 0.01
 
     page.emulate_media(reduced_motion="reduce")
     past.write(past.see(f"{camera}last", utc_now(), camera=camera))
-    expect(page.get_by_role("button", name="1 new")).to_be_visible(timeout=15_000)
+    expect(page.get_by_role("button", name="1 new")).to_be_visible()
     expect(page.locator("[data-sighting]")).to_have_count(25)
     assert page.evaluate("window.shift") < 0.01
     screenshot(page, "newer")

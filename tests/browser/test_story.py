@@ -143,8 +143,8 @@ def test_from_login_to_logout(
     page.get_by_label("Name", exact=True).fill(LACAMOIRE)
     page.locator("#add-photos").set_input_files(refs / "alex_lacamoire.png")
     page.locator("#add-form").get_by_role("button", name="Add", exact=True).click()
-    expect(page.locator("#outcomes")).to_contain_text(re.compile("good|fair"), timeout=60_000)
-    expect(page.locator("#people-list")).to_contain_text(LACAMOIRE, timeout=30_000)
+    expect(page.locator("#outcomes")).to_contain_text(re.compile("good|fair"))
+    expect(page.locator("#people-list")).to_contain_text(LACAMOIRE)
 
     # … and one by the camera of this device.
     if not page.locator("#add-name").is_visible():
@@ -155,24 +155,24 @@ def test_from_login_to_logout(
     page.locator("#use-shots:enabled").click()
     if page.locator("#add-form").is_visible():
         page.locator("#add-form").get_by_role("button", name="Add", exact=True).click()
-    expect(page.locator("#people-list")).to_contain_text(MIRANDA, timeout=60_000)
+    expect(page.locator("#people-list")).to_contain_text(MIRANDA)
     screenshot(page, "story-people")
 
     # Names appear, with no reload.
     page.goto(url_of(pipeline))
     who = page.locator('[data-camera="stage"] [data-field="who"]')
-    expect(who).to_contain_text(MIRANDA, timeout=60_000)
-    expect(page.locator("#lately")).to_contain_text(MIRANDA, timeout=60_000)
+    expect(who).to_contain_text(MIRANDA)
+    expect(page.locator("#lately")).to_contain_text(MIRANDA)
     screenshot(page, "story-live")
 
     # A stranger gets a name.
     page.goto(url_of(pipeline, "/unknown"))
-    expect(page.locator("#unknowns > li").first).to_be_visible(timeout=60_000)
+    expect(page.locator("#unknowns > li").first).to_be_visible()
     stranger = page.locator("#unknowns > li").first
     screenshot(page, "story-unknown")
     stranger.get_by_placeholder("Who is this?").fill("Robin")
     stranger.get_by_role("button", name="Name").click()
-    expect(page.locator("#told")).to_contain_text("Robin", timeout=60_000)
+    expect(page.locator("#told")).to_contain_text("Robin")
 
     # Who was there, and why it says so.
     page.goto(url_of(pipeline, "/sightings"))
@@ -193,7 +193,7 @@ def test_from_login_to_logout(
     page.get_by_role("link", name=re.compile("Erase")).click()
     page.get_by_label(re.compile(LACAMOIRE)).fill(LACAMOIRE)
     page.get_by_role("button", name=re.compile("Erase")).click()
-    expect(page.get_by_role("heading", level=1)).to_contain_text(LACAMOIRE, timeout=60_000)
+    expect(page.get_by_role("heading", level=1)).to_contain_text(LACAMOIRE)
     screenshot(page, "story-erased")
     page.goto(url_of(pipeline, "/people"))
     expect(page.locator("#people-list")).not_to_contain_text(LACAMOIRE)
@@ -223,7 +223,7 @@ def test_every_page_is_sound(
 ) -> None:
     page = open_page(url_of(pipeline, "/login"), size, scheme)
     log_in(page)
-    expect(page.locator('[data-camera="stage"]').first).to_be_visible(timeout=60_000)
+    expect(page.locator('[data-camera="stage"]').first).to_be_visible()
     page.add_init_script(
         """window.shift = 0;
         window.shifted = [];

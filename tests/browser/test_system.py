@@ -170,7 +170,7 @@ def row(page: Page, instance: str) -> str:
 
 def is_drawn(page: Page) -> None:
     """Waits until the charts show something."""
-    expect(page.locator(".chart .stroke.line-1[d^='M']").first).to_be_attached(timeout=15_000)
+    expect(page.locator(".chart .stroke.line-1[d^='M']").first).to_be_attached()
 
 
 @pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
@@ -196,7 +196,7 @@ def test_the_whole_system_is_on_one_page(
     expect(page.locator("[data-series=p95_identifier] b")).to_have_text("450 ms")
     expect(page.get_by_role("rowheader", name="box-2")).to_be_visible()
     expect(page.get_by_text("non-commercial research only")).to_be_visible()
-    expect(page.get_by_role("heading", name="identifier API")).to_be_visible(timeout=15_000)
+    expect(page.get_by_role("heading", name="identifier API")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
     screenshot(page, f"system-{scheme}-{'phone' if size == PHONE else 'desktop'}", whole=True)
     found = Axe().run(page).response["violations"]
@@ -224,14 +224,14 @@ def test_a_worker_that_comes_and_goes_is_seen_without_a_reload(
     details.locator("summary").click()
     details.locator("summary").focus()
     fleet.workers.append("box-3")
-    expect(page.get_by_role("rowheader", name="box-3")).to_be_visible(timeout=15_000)
+    expect(page.get_by_role("rowheader", name="box-3")).to_be_visible()
     # What somebody has opened stays open, and the keyboard stays where it was.
     assert details.get_attribute("open") is not None
     assert page.evaluate("document.activeElement.closest('details').id") == "stages-worker-box-1"
     fleet.workers.remove("box-3")
     fleet.say(said(datetime.now(UTC), "worker", "box-3").model_copy(update={"ending": True}))
     ended = page.get_by_role("row").filter(has=page.get_by_role("rowheader", name="box-3"))
-    expect(ended).to_contain_text("ended", timeout=15_000)
+    expect(ended).to_contain_text("ended")
 
 
 def test_pointing_at_a_chart_tells_what_was_then(
@@ -256,7 +256,7 @@ def test_the_figures_are_there_as_a_table_too(running: RunningViewer, open_page:
 def test_the_doctor_looks_again_when_asked(running: RunningViewer, open_page: OpenPage) -> None:
     page = open_page(f"{running.url}/system")
     api = page.locator(".finding", has=page.get_by_role("heading", name="identifier API"))
-    expect(api).to_contain_text("set IDENTIFIER_URL", timeout=15_000)
+    expect(api).to_contain_text("set IDENTIFIER_URL")
     expect(page.locator("#verdict")).to_contain_text("to look at")
     with page.expect_response("**/system/doctor") as answer:
         page.get_by_role("button", name="Look again").click()
@@ -294,10 +294,10 @@ def test_kafka_away_is_said_and_what_was_known_stays(open_page: OpenPage) -> Non
     lonely.report_past(0.1)
     started = run_viewer(settings)
     page = open_page(f"{started.url}/system")
-    expect(page.get_by_role("rowheader", name="box-1")).to_be_visible(timeout=15_000)
+    expect(page.get_by_role("rowheader", name="box-1")).to_be_visible()
     del lonely
     broker.stop()
-    expect(page.locator("#kafka-away")).to_be_visible(timeout=20_000)
+    expect(page.locator("#kafka-away")).to_be_visible()
     expect(page.get_by_role("rowheader", name="box-1")).to_be_visible()
     page.close()
     assert started.stop() == 0

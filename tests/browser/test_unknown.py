@@ -15,7 +15,6 @@ from tests.browser.people_fixtures import Room, a_room, assert_accessible, look_
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
 
 Screenshot = Callable[..., Path]
-WORK_MS = 20_000
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +77,7 @@ def test_a_stranger_is_named_and_what_that_came_to_is_told(
     stranger.get_by_role("button", name="Name").click()
     told = page.locator("#told")
     said = f"Unknown {number} is Lin now: 3 past sightings carry the name."
-    expect(told).to_contain_text(said, timeout=WORK_MS)
+    expect(told).to_contain_text(said)
     expect(told).to_contain_text("of the crops.")
     expect(stranger).to_have_count(0)
     assert room.person("lin").json()["person"]["sightings"] == 3
@@ -112,7 +111,7 @@ def test_several_are_chosen_with_shift_and_named_as_one(
     screenshot(page, "unknown-several")
     page.locator("#many-name").fill("Somebody")
     page.get_by_role("button", name="Name all").click()
-    expect(page.locator(".stranger")).to_have_count(2, timeout=WORK_MS)
+    expect(page.locator(".stranger")).to_have_count(2)
     expect(page.locator("#told > p")).to_have_count(3)
     expect(page.locator("#many")).not_to_be_visible()
     assert sorted(shown(page)) == sorted(everyone[3:])
@@ -128,13 +127,13 @@ def test_several_are_merged_into_the_oldest_and_ignored(
         choose(page, number)
     page.locator("#many").get_by_role("button", name="Merge").click()
     said = f"Unknown {numbers[2]} is unknown {numbers[1]} now."
-    expect(page.locator("#told")).to_contain_text(said, timeout=WORK_MS)
+    expect(page.locator("#told")).to_contain_text(said)
     merged = page.locator(f'.stranger[data-number="{numbers[1]}"]')
     expect(merged).to_contain_text("seen 2 times")
     for number in (numbers[0], numbers[3]):
         choose(page, number)
     page.locator("#many").get_by_role("button", name="Ignore").click()
-    expect(page.locator(".stranger")).to_have_count(2, timeout=WORK_MS)
+    expect(page.locator(".stranger")).to_have_count(2)
     page.get_by_role("link", name="Show ignored").click()
     expect(page.locator(".stranger.ignored")).to_have_count(2)
     page.get_by_label(f"More for unknown {numbers[0]}", exact=True).click()
@@ -149,7 +148,7 @@ def test_who_cannot_be_named_yet_says_why_and_stays(
     page = open_page(room.unknown)
     page.get_by_label(f"Name of unknown {number}").fill("a/b")
     page.locator(".stranger").get_by_role("button", name="Name").click()
-    expect(page.locator("#told .message")).to_contain_text("slash", timeout=WORK_MS)
+    expect(page.locator("#told .message")).to_contain_text("slash")
     expect(page.locator(".stranger")).to_have_count(1)
 
 
@@ -166,7 +165,7 @@ def test_one_stranger_s_page_shows_every_picture_and_forgets_them(
     page.locator("#forget summary").click()
     page.get_by_role("button", name="Forget for good").click()
     said = f"Unknown {number} is forgotten: 4 sightings, 4 crops."
-    expect(page.locator("#told")).to_contain_text(said, timeout=WORK_MS)
+    expect(page.locator("#told")).to_contain_text(said)
     assert httpx.get(f"{room.api}/unknowns/{number}").status_code == 404
 
 
@@ -177,15 +176,15 @@ def test_who_comes_appears_without_a_reload_and_moves_nothing_that_is_about_to_b
     with page.expect_response("**/events"):
         page.reload()
     (first,) = room.meet(five[0], told=True)
-    expect(page.locator(f'.stranger[data-number="{first}"]')).to_be_visible(timeout=WORK_MS)
+    expect(page.locator(f'.stranger[data-number="{first}"]')).to_be_visible()
     page.locator("h1").hover()
     (second,) = room.meet(five[1], told=True)
-    expect(page.locator(".stranger")).to_have_count(2, timeout=WORK_MS)
+    expect(page.locator(".stranger")).to_have_count(2)
     assert shown(page) == [second, first]
     page.get_by_label(f"Name of unknown {first}").fill("Li")
     (third,) = room.meet(five[2], told=True)
     news = page.get_by_role("button", name="1 new stranger: show")
-    expect(news).to_be_visible(timeout=WORK_MS)
+    expect(news).to_be_visible()
     screenshot(page, "unknown-news")
     assert shown(page) == [second, first]
     expect(page.get_by_label(f"Name of unknown {first}")).to_have_value("Li")

@@ -37,7 +37,7 @@ def look(meter: KafkaMeter) -> Sample:
             return False
         return True
 
-    eventually(answers, 30, "an answer")
+    eventually(answers, 60, "an answer")
     return found[-1]
 
 
@@ -58,11 +58,11 @@ def test_what_is_committed_is_done_and_those_who_read_are_members(
     write(20)
     worker = member(0).model_copy(update={"kafka_group_protocol": protocol})
     with meter_of(settings) as meter, Member(worker):
-        eventually(lambda: look(meter).done == 20, 30, "all is done")
-        eventually(lambda: len(look(meter).members) == 1, 30, "one has the partitions")
+        eventually(lambda: look(meter).done == 20, 60, "all is done")
+        eventually(lambda: len(look(meter).members) == 1, 60, "one has the partitions")
         with Member(worker):
-            eventually(lambda: len(look(meter).members) == 2, 30, "two share the partitions")
-        eventually(lambda: len(look(meter).members) == 1, 30, "one is left")
+            eventually(lambda: len(look(meter).members) == 2, 60, "two share the partitions")
+        eventually(lambda: len(look(meter).members) == 1, 60, "one is left")
         write(5)
         eventually(lambda: look(meter).done == look(meter).written == 25)
 

@@ -47,7 +47,7 @@ def autoscaler(
     finally:
         if process.poll() is None:
             process.kill()
-            process.wait(10)
+            process.wait(60)
 
 
 def ended(process: subprocess.Popen[bytes]) -> int:
@@ -65,7 +65,7 @@ def test_a_burst_brings_workers_quiet_lets_them_go_and_sigterm_leaves_them(
     first = engine.add(1)
     log = tmp_path / "log"
     with autoscaler(settings, engine, log) as process, Member(member(20)):
-        eventually(lambda: '"watching"' in log.read_text(), 30, "it watches")
+        eventually(lambda: '"watching"' in log.read_text(), 60, "it watches")
 
         def more() -> bool:
             write(40)
@@ -97,7 +97,7 @@ def test_on_paper_a_burst_changes_nothing(
     engine.add(1)
     log = tmp_path / "log"
     with autoscaler(settings, engine, log, DRY_RUN="true") as process, Member(member(20)):
-        eventually(lambda: '"watching"' in log.read_text(), 30, "it watches")
+        eventually(lambda: '"watching"' in log.read_text(), 60, "it watches")
 
         def said() -> bool:
             write(40)

@@ -28,7 +28,7 @@ T = TypeVar("T")
 Config = dict[str, str | int | float | bool]
 
 PARTITIONS = 4
-TIMEOUT_S = 15.0
+TIMEOUT_S = 60.0
 
 CLASSIC: Config = {
     "partition.assignment.strategy": "cooperative-sticky",

@@ -33,10 +33,8 @@ from tests.waiting import eventually
 NOTHING_COMMITTED = [-1001] * PARTITIONS
 
 
-def test_it_is_there_at_once_and_says_what_it_is() -> None:
-    started_s = time.monotonic()
+def test_it_is_there_and_says_what_it_is() -> None:
     with MemoryBroker() as broker:
-        assert time.monotonic() - started_s < 5
         assert broker.kind == "memory"
         assert broker.bootstrap_servers.startswith("127.0.0.1:")
         assert "5 MB" in broker.explain
@@ -88,7 +86,7 @@ def test_it_has_no_controller_so_nothing_can_be_created_or_described(
 def test_groups_cannot_be_listed_or_described(memory_clients: Clients, topic_prefix: str) -> None:
     topic = memory_clients.make_topic(topic_prefix + "topic")
     with GroupMember(memory_clients, "group", topic, NEXT_GENERATION) as member:
-        eventually(lambda: len(member.owned) == PARTITIONS, 20, "it has partitions")
+        eventually(lambda: len(member.owned) == PARTITIONS, 60, "it has partitions")
         assert memory_clients.admin.list_consumer_groups().result(10).valid == []
         described = memory_clients.admin.describe_consumer_groups(["group"])["group"]
         assert refusal(lambda: described.result(10)) == "_UNSUPPORTED_FEATURE"
@@ -211,7 +209,7 @@ def test_a_classic_group_waits_three_seconds_and_the_consumer_protocol_does_not(
     for protocol in (CLASSIC, NEXT_GENERATION):
         started_s = time.monotonic()
         member = GroupMember(memory_clients, f"group-{len(waited_s)}", topic, protocol)
-        eventually(lambda who=member: len(who.owned) == PARTITIONS, 20, "it has partitions")  # type: ignore[misc]
+        eventually(lambda who=member: len(who.owned) == PARTITIONS, 60, "it has partitions")  # type: ignore[misc]
         waited_s.append(time.monotonic() - started_s)
         member.leave()
     assert waited_s[0] > 2.5
@@ -222,8 +220,8 @@ def test_a_fetch_is_answered_when_its_wait_is_over_and_not_before(
     memory_clients: Clients, topic_prefix: str
 ) -> None:
     topic = memory_clients.make_topic(topic_prefix + "topic")
-    assert min(_delays_s(memory_clients, topic, 10)) < 0.1
-    assert max(_delays_s(memory_clients, topic, 1_000)) > 0.3
+    assert min(_delays_s(memory_clients, topic, 10)) < 1
+    assert max(_delays_s(memory_clients, topic, 2_000)) > 1
 
 
 def _delays_s(clients: Clients, topic: str, fetch_wait_ms: int) -> list[float]:

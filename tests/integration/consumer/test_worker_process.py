@@ -55,7 +55,7 @@ def worker(env: dict[str, str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
     finally:
         if process.poll() is None:
             process.kill()
-            process.wait(10)
+            process.wait(60)
 
 
 def bomb() -> bytes:
@@ -102,7 +102,7 @@ def test_hostile_frames_are_dead_letters_and_every_good_one_between_them_comes_o
         )
         assert process.poll() is None
         process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
 
     reasons = Counter(
         (dict(pairs(m))["dlq-reason"] or b"").decode() for m in read_all(kafka, letters)
@@ -147,4 +147,4 @@ def test_a_worker_without_a_broker_waits_and_still_ends_when_told_to(
     with worker(environment("127.0.0.1:9", topic_prefix), log) as process:
         eventually(lambda: "waiting for Kafka" in log.read_text(), 60, "it waits")
         process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0

@@ -158,7 +158,7 @@ def test_many_enrolling_at_once_lose_nothing_and_double_nobody(
     barrier = threading.Barrier(len(stores))
 
     def enrol(index: int) -> None:
-        barrier.wait(10)
+        barrier.wait(60)
         for seed in range(5):
             stores[index].add("Sam", photo(seed))
             stores[index].add(f"person {index}", photo(100 * (index + 1) + seed))
@@ -233,11 +233,11 @@ def test_while_the_database_is_away_the_last_snapshot_is_matched_and_health_says
     try:
         with database.engine.begin() as connection:
             connection.exec_driver_sql("ALTER TABLE gallery_state RENAME TO elsewhere")
-        eventually(lambda: not health.is_ready, 5, "health says that the database is away")
+        eventually(lambda: not health.is_ready, 60, "health says that the database is away")
         assert watcher.snapshot.slugs == {"sam"}
         with database.engine.begin() as connection:
             connection.exec_driver_sql("ALTER TABLE elsewhere RENAME TO gallery_state")
-        eventually(lambda: health.is_ready, 5, "health says that the database is back")
+        eventually(lambda: health.is_ready, 60, "health says that the database is back")
     finally:
         watcher.stop()
         database.close()

@@ -215,13 +215,13 @@ def test_a_folder_that_is_not_there_removes_nobody_and_health_says_so(
     assert not health.is_ready
     watched.start()
     try:
-        eventually(lambda: health.is_ready, 30, "the folder was read")
+        eventually(lambda: health.is_ready, 60, "the folder was read")
         assert enrolled() == {"Alex": 1}
         folder.rename(folder.with_name("elsewhere"))
-        eventually(lambda: not health.is_ready, 10, "health says that the folder is away")
+        eventually(lambda: not health.is_ready, 60, "health says that the folder is away")
         assert enrolled() == {"Alex": 1}
         folder.with_name("elsewhere").rename(folder)
-        eventually(lambda: health.is_ready, 10, "the folder is back")
+        eventually(lambda: health.is_ready, 60, "the folder is back")
         assert enrolled() == {"Alex": 1}
     finally:
         watched.stop()

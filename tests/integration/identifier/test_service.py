@@ -83,7 +83,7 @@ class Bench:
         thread = threading.Thread(target=run)
         thread.start()
         try:
-            eventually(lambda: health.is_ready, 30, "the identifier has partitions")
+            eventually(lambda: health.is_ready, 60, "the identifier has partitions")
             yield end
         finally:
             end()
@@ -103,7 +103,7 @@ class Bench:
         return sum(max(0, at.offset) for at in offsets)
 
     def wait_until_committed(self, records: int) -> None:
-        eventually(lambda: self.committed() == records, 30, f"{records} records are committed")
+        eventually(lambda: self.committed() == records, 60, f"{records} records are committed")
 
     def identified(self) -> list[IdentifiedFrame]:
         return identified_frames(self.messages(self.settings.topic_identified))
@@ -346,7 +346,7 @@ def test_what_kafka_does_not_take_is_not_committed_and_is_published_later(
         bench.send([processed(seq) for seq in range(5)])
         eventually(
             lambda: any(entry["event"] == "frames are read again" for entry in logged.entries),
-            30,
+            60,
             "the frames are read again",
         )
         assert bench.committed() == 0

@@ -99,7 +99,7 @@ def test_hostile_records_dead_letter_with_a_reason_and_good_frames_come_out(
         assert len(identified_frames(shown())) == good
         eventually(
             lambda: len(read_all(kafka, dlq_topic(processed))) >= len(expected_processed),
-            30,
+            60,
             "dead letters of frames.processed",
         )
         assert [worker.status, identifier.status, viewer.status] == [None, None, None]

@@ -64,12 +64,12 @@ class RunningViewer:
         return answer
 
     def stop(self) -> int:
-        """SIGTERM; returns the exit status, or fails after five seconds."""
+        """SIGTERM; returns the exit status."""
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(timeout=5)
+        return self.process.wait(timeout=60)
 
 
-def wait_until(holds: Callable[[], bool], timeout_s: float = 10.0) -> float:
+def wait_until(holds: Callable[[], bool], timeout_s: float = 60.0) -> float:
     """Waits for something that will come true; returns how many seconds it took."""
     began_s = time.monotonic()
     while not holds():

@@ -16,7 +16,7 @@ from services.records.jpeg import Image
 
 
 @contextmanager
-def watching(url: str, timeout_s: float = 10.0) -> Iterator[Iterator[bytes]]:
+def watching(url: str, timeout_s: float = 60.0) -> Iterator[Iterator[bytes]]:
     """Open a stream; yields the JPEGs as they come."""
     # Without TLS there is no need for its certificates, which take 50 ms to load.
     with (

@@ -95,7 +95,7 @@ def test_an_export_ends_when_its_reader_leaves(site: Served) -> None:
     assert status_of(site) == 429
     for reader in readers:
         reader.close()
-    eventually(lambda: status_of(site) == 200, 10, "a place for the next export")
+    eventually(lambda: status_of(site) == 200, 60, "a place for the next export")
 
 
 def test_who_does_not_read_an_export_is_let_go(
@@ -106,7 +106,7 @@ def test_who_does_not_read_an_export_is_let_go(
         for mute in (one, other):
             mute.sendall(request(EXPORT))
             assert mute.recv(12) == b"HTTP/1.1 200"
-        eventually(lambda: status_of(site) == 200, 10, "a place for the next export")
+        eventually(lambda: status_of(site) == 200, 60, "a place for the next export")
         for mute in (one, other):
             with pytest.raises(ConnectionResetError):
                 read_all(mute)
@@ -124,7 +124,7 @@ def test_who_does_not_read_an_export_is_let_go_over_tls_too(
         for reader in readers:
             reader.ask(EXPORT)
             assert reader.head()[0] == 200
-        eventually(lambda: status_of(site, trusting) == 200, 10, "a place for the next export")
+        eventually(lambda: status_of(site, trusting) == 200, 60, "a place for the next export")
 
 
 def test_who_reads_slowly_gets_all_of_a_large_picture(

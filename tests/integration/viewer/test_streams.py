@@ -262,14 +262,16 @@ def test_a_phone_gets_the_size_and_the_rate_it_asks_for(site: Served) -> None:
     browser.head()
     assert jpeg_size(browser.frame()) == (160, 90)
     seen = 0
-    until_s = time.monotonic() + 1.5
+    began_s = time.monotonic()
+    until_s = began_s + 1.5
     feeding = threading.Thread(target=feed, args=(site, until_s))
     feeding.start()
     while time.monotonic() < until_s - 0.3:
         assert jpeg_size(browser.frame()) == (160, 90)
         seen += 1
+    took_s = time.monotonic() - began_s
     feeding.join()
-    assert 5 <= seen <= 13
+    assert 2 <= seen <= 10 * took_s + 2
 
 
 def feed(site: Served, until_s: float) -> None:

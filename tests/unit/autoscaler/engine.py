@@ -162,4 +162,4 @@ def fake_engine() -> Iterator[FakeEngine]:
     finally:
         server.shutdown()
         server.server_close()
-        thread.join(5)
+        thread.join(60)

@@ -87,7 +87,7 @@ class Kept:
         del timeout_s
         return 0
 
-    def until(self, count: int, timeout_s: float = 20) -> list[OutFrame]:
+    def until(self, count: int, timeout_s: float = 60) -> list[OutFrame]:
         """Wait for so many frames."""
         with self._changed:
             assert self._changed.wait_for(lambda: len(self.frames) >= count, timeout_s), (

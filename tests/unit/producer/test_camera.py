@@ -51,7 +51,7 @@ def running(the_plan: CameraPlan) -> Iterator[tuple[Camera, Kept]]:
     yield camera, kept
     stop.stop()
     camera.interrupt()
-    thread.join(5)
+    thread.join(60)
     assert not thread.is_alive()
 
 

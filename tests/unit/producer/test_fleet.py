@@ -39,10 +39,10 @@ def test_without_a_camera_it_waits_until_told_to_stop() -> None:
     progress = Progress([], enabled=False)
     thread = threading.Thread(target=fleet.run, args=(Publishers(None, None), progress))
     thread.start()
-    eventually(lambda: guest.told.count("look") > 1, 20, "it looks after its guest")
+    eventually(lambda: guest.told.count("look") > 1, 60, "it looks after its guest")
     assert health.is_ready
     stop.stop()
-    thread.join(10)
+    thread.join(60)
     assert not thread.is_alive()
     assert (guest.told[0], guest.told[-1]) == ("start", "close")
 

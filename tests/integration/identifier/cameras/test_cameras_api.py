@@ -169,7 +169,7 @@ def asked_for(api: httpx.Client) -> tuple[str, str]:
         found.extend(api.put("/producers/p1", json=said()).json()["shots"])
         return bool(found)
 
-    eventually(ask, 10, "a shot is asked for")
+    eventually(ask, 60, "a shot is asked for")
     (shot,) = found
     return shot["id"], shot["address"]
 

@@ -53,7 +53,7 @@ class Watcher:
         client.connect("127.0.0.1", port)
         client.loop_start()
         self._client = client
-        assert self._subscribed.wait(10)
+        assert self._subscribed.wait(60)
 
     def state(self, topic: str) -> dict[str, object]:
         found = json.loads(self.now.get(topic, "{}"))

@@ -50,12 +50,12 @@ def test_while_kafka_is_away_nothing_is_done_and_nothing_is_lost(bench: Bench) -
     recorder.start()
     done = threading.Event()
     recorder.submit([seen("a", ended=True)], done.set)
-    eventually(lambda: not bench.health.is_ready, 20, "the memory waits")
+    eventually(lambda: not bench.health.is_ready, 60, "the memory waits")
     assert not done.is_set()
     bench.out.away = False
     assert done.wait(20)
     assert types(bench) == ["unknown_enter", "unknown_exit"]
-    eventually(lambda: bench.health.is_ready, 20, "the memory goes on")
+    eventually(lambda: bench.health.is_ready, 60, "the memory goes on")
     recorder.close(5)
 
 
@@ -92,7 +92,7 @@ def test_a_memory_that_ended_is_not_ready(bench: Bench) -> None:
         raise LookupError("a fault of ours")
 
     recorder.submit([], fail)
-    eventually(lambda: not bench.health.is_ready, 20, "the memory says so")
+    eventually(lambda: not bench.health.is_ready, 60, "the memory says so")
     assert "LookupError" in str(bench.health.report())
     recorder.close(5)
 
@@ -159,7 +159,7 @@ def test_a_sighting_that_nobody_follows_any_more_ends(bench: Bench) -> None:
         )
     recorder = bench.recorder()
     recorder.start()
-    eventually(lambda: "unknown_exit" in types(bench), 20, "its end is told")
+    eventually(lambda: "unknown_exit" in types(bench), 60, "its end is told")
     recorder.close(5)
     with bench.database.reading() as session:
         open_ = session.scalars(select(SightingRow.id).where(SightingRow.ended.is_(False))).all()
@@ -183,7 +183,7 @@ def test_events_whose_writer_ended_too_early_are_published_by_another(bench: Ben
     bench.write(seen("a", at=at, ended=True))  # written, and then the process was gone
     recorder = bench.recorder()
     recorder.start()
-    eventually(lambda: len(bench.out.payloads) == 2, 20, "both are published")
+    eventually(lambda: len(bench.out.payloads) == 2, 60, "both are published")
     recorder.close(5)
     assert types(bench) == ["unknown_enter", "unknown_exit"]
 

@@ -39,7 +39,7 @@ def test_identifiers_that_begin_at_once_have_one_key(tmp_path: Path) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
     assert len(sealed) == 8
     assert {box.open(text) for box in boxes for text in sealed} == {ADDRESS}
 

@@ -65,6 +65,6 @@ def test_an_rtsp_camera_that_refuses_the_login_says_so() -> None:
         options = SourceOptions(connect_timeout_s=5, read_timeout_s=5)
         with pytest.raises(SourceLost, match="401") as caught:
             open_source(f"rtsp://admin:hush@127.0.0.1:{port}/main", options)
-        thread.join(5)
+        thread.join(60)
     assert caught.value.reason == "wrong-password"
     assert "hush" not in str(caught.value)

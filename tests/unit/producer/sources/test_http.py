@@ -145,7 +145,7 @@ def test_a_head_that_comes_letter_by_letter_is_given_up() -> None:
         with pytest.raises(SourceLost):
             open_source(uri, SourceOptions(connect_timeout_s=0.3))
         ending.set()
-        thread.join(5)
+        thread.join(60)
 
 
 def test_a_refused_login_says_that_it_is_one() -> None:

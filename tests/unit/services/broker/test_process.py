@@ -39,7 +39,7 @@ def test_it_is_stopped_with_sigterm(tmp_path: Path) -> None:
     log = tmp_path / "log"
     script = "trap 'echo asked; exit 0' TERM; echo ready; while true; do sleep 0.05; done"
     child = ChildProcess(["sh", "-c", script], log, stop_timeout_s=20)
-    eventually(lambda: "ready" in log.read_text(), 10)
+    eventually(lambda: "ready" in log.read_text(), 60)
     child.stop()
     assert not child.running
     assert not alive(child.pid)
@@ -48,7 +48,7 @@ def test_it_is_stopped_with_sigterm(tmp_path: Path) -> None:
 
 def test_one_that_does_not_stop_is_killed(tmp_path: Path) -> None:
     child = ChildProcess(["sh", "-c", STUBBORN], tmp_path / "log", stop_timeout_s=0.2)
-    eventually(lambda: "ready" in (tmp_path / "log").read_text(), 10)
+    eventually(lambda: "ready" in (tmp_path / "log").read_text(), 60)
     child.stop()
     assert not alive(child.pid)
 
@@ -62,14 +62,14 @@ def test_a_second_stop_does_nothing(tmp_path: Path) -> None:
 
 def test_it_is_seen_to_end_by_itself(tmp_path: Path) -> None:
     child = ChildProcess(["true"], tmp_path / "log", stop_timeout_s=5)
-    eventually(lambda: not child.running, 10)
+    eventually(lambda: not child.running, 60)
     child.stop()
 
 
 def test_kill_is_a_crash(tmp_path: Path) -> None:
     script = "trap 'echo asked; exit 0' TERM; echo ready; while true; do sleep 0.05; done"
     child = ChildProcess(["sh", "-c", script], tmp_path / "log", stop_timeout_s=5)
-    eventually(lambda: "ready" in (tmp_path / "log").read_text(), 10)
+    eventually(lambda: "ready" in (tmp_path / "log").read_text(), 60)
     child.kill()
     assert not alive(child.pid)
     assert "asked" not in (tmp_path / "log").read_text()
@@ -95,7 +95,7 @@ def test_it_dies_when_its_parent_is_killed(tmp_path: Path, script: str) -> None:
         child = int(parent.stdout.readline())
         assert alive(child)
         parent.send_signal(signal.SIGKILL)
-    eventually(lambda: not alive(child), 10, "the child has ended")
+    eventually(lambda: not alive(child), 60, "the child has ended")
 
 
 def test_free_ports_differ_and_can_be_listened_on() -> None:
@@ -107,7 +107,7 @@ def test_free_ports_differ_and_can_be_listened_on() -> None:
 
 def test_stopping_one_does_not_wait_for_another(tmp_path: Path) -> None:
     children = [
-        ChildProcess(["sh", "-c", STUBBORN], tmp_path / f"{number}", stop_timeout_s=1)
+        ChildProcess(["sh", "-c", STUBBORN], tmp_path / f"{number}", stop_timeout_s=4)
         for number in range(3)
     ]
     started_s = time.monotonic()
@@ -115,4 +115,4 @@ def test_stopping_one_does_not_wait_for_another(tmp_path: Path) -> None:
         child.ask_to_stop()
     for child in children:
         child.stop()
-    assert time.monotonic() - started_s < 2.8
+    assert time.monotonic() - started_s < 11

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from pathlib import Path
 
 import pytest
@@ -35,12 +34,10 @@ def test_the_directory_is_for_its_owner_alone(tmp_path: Path) -> None:
     assert (tmp_path / "kafka").stat().st_mode & 0o077 == 0
 
 
-def test_a_second_owner_is_refused_at_once_and_told_who_the_first_is(tmp_path: Path) -> None:
+def test_a_second_owner_is_refused_and_told_who_the_first_is(tmp_path: Path) -> None:
     first = ClusterStorage(tmp_path, 1)
-    started_s = time.monotonic()
     with pytest.raises(BrokerError, match=rf"process {os.getpid()}\): stop it, or choose another"):
         ClusterStorage(tmp_path, 1)
-    assert time.monotonic() - started_s < 2
     first.release()
     ClusterStorage(tmp_path, 1).release()
 

@@ -70,7 +70,7 @@ def test_every_thread_that_waits_is_woken() -> None:
         thread.start()
     stop.stop()
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
     assert woken == [True] * 5
 
 
@@ -82,7 +82,7 @@ def test_a_process_hears_its_signals_whatever_it_is_doing(number: signal.Signals
         assert process.stdout.readline() == "ready\n"
         os.kill(process.pid, number)
         assert process.stdout.read() == "ended\n"
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
         process.stdout.close()
 
 
