@@ -10,7 +10,7 @@ BIN := .venv/bin
 ARGS ?=
 # In the order of the files: tests/browser first, which one process is busy with, and the short ones of
 # tests/unit last. Most others wait more than they work. tests/scheduling.py tells who does what.
-PYTEST_ARGS ?= -n 3 --no-loadscope-reorder
+PYTEST_ARGS ?= -n 4 --no-loadscope-reorder
 STACK = FACESTREAM_STACK_TESTS=1 $(BIN)/python -m pytest -n 2 tests/stack
 
 .PHONY: demo test stack lint gpu lock proto docs clean
