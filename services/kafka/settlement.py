@@ -93,7 +93,7 @@ class ExactlyOnce(Settlement):
         """Publish and commit in one transaction, or abort it."""
         deliveries = Deliveries()
         try:
-            self._producer.begin_transaction()
+            self._call(self._producer.begin_transaction)
             for record in records:
                 record.send(self._producer, deliveries)
             self._persist(

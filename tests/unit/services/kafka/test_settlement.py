@@ -21,9 +21,10 @@ NOTHING = Progress([], b"")
 class Stuck:
     """A producer as librdkafka's is after its coordinator went: one call never returns."""
 
-    def __init__(self) -> None:
+    def __init__(self, call: str) -> None:
         self.over = threading.Event()
         self.called = threading.Event()
+        setattr(self, call, self.never_return)
 
     def init_transactions(self, timeout_s: float) -> None:
         """Return at once."""
@@ -32,14 +33,17 @@ class Stuck:
         """Return at once."""
 
     def send_offsets_to_transaction(self, *_: Any) -> None:
+        """Return at once."""
+
+    def never_return(self, *_: Any) -> None:
         """Forget the time."""
         self.called.set()
         self.over.wait()
 
 
-@pytest.fixture
-def stuck() -> Iterator[Stuck]:
-    producer = Stuck()
+@pytest.fixture(params=["begin_transaction", "send_offsets_to_transaction"])
+def stuck(request: pytest.FixtureRequest) -> Iterator[Stuck]:
+    producer = Stuck(request.param)
     yield producer
     producer.over.set()
 
@@ -75,7 +79,7 @@ def test_what_the_library_says_is_heard(stuck: Stuck, monkeypatch: pytest.Monkey
     def refuse(*_: Any) -> None:
         raise KafkaException(KafkaError(KafkaError._FENCED, fatal=True))
 
-    monkeypatch.setattr(stuck, "send_offsets_to_transaction", refuse)
+    monkeypatch.setattr(stuck, "begin_transaction", refuse)
     exactly_once = ExactlyOnce(cast(Producer, stuck))
     exactly_once.start(StopSignal())
     with pytest.raises(BrokerError, match="cannot go on"):
@@ -88,7 +92,7 @@ def test_any_other_error_of_a_call_is_one_of_the_batch_too(
     def fail(*_: Any) -> None:
         raise RuntimeError("Handle has been closed")
 
-    monkeypatch.setattr(stuck, "send_offsets_to_transaction", fail)
+    monkeypatch.setattr(stuck, "begin_transaction", fail)
     exactly_once = ExactlyOnce(cast(Producer, stuck))
     exactly_once.start(StopSignal())
     with pytest.raises(RuntimeError, match="closed"):
