@@ -79,7 +79,7 @@ def names_everybody(stack: Stack) -> None:
 def all_go_on(stack: Stack, since: str) -> bool:
     """Whether the page has a newer frame of every camera."""
     cameras = stack.get("/api/state.json").json()["cameras"]
-    return all(camera["last_seen"] > since for camera in cameras)
+    return bool(cameras) and all(camera["last_seen"] > since for camera in cameras)
 
 
 def members(stack: Stack) -> collections.Counter[str]:

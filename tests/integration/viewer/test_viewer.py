@@ -251,7 +251,7 @@ def test_it_stops_with_browsers_connected(viewer: RunningViewer, camera: MakeCam
         connected.wait(60)
         assert viewer.stop() == 0
         for stream in streams:
-            stream.result(timeout=5)
+            stream.result(timeout=60)
         stuck.close()
 
 

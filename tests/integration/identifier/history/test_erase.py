@@ -256,7 +256,10 @@ def test_an_erasure_that_loses_against_who_writes_down_what_is_seen_is_done_agai
     live_their_lives(postgres_bench)
 
     def is_waiting() -> bool:
-        query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+        query = (
+            "SELECT count(*) FROM pg_stat_activity "
+            "WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        )
         with database.reading() as session:
             return bool(session.scalar(text(query)) == 1)
 

@@ -24,6 +24,7 @@ class Stuck:
     def __init__(self, call: str) -> None:
         self.over = threading.Event()
         self.called = threading.Event()
+        self.call = call
         setattr(self, call, self.never_return)
 
     def init_transactions(self, timeout_s: float) -> None:
@@ -79,7 +80,7 @@ def test_what_the_library_says_is_heard(stuck: Stuck, monkeypatch: pytest.Monkey
     def refuse(*_: Any) -> None:
         raise KafkaException(KafkaError(KafkaError._FENCED, fatal=True))
 
-    monkeypatch.setattr(stuck, "begin_transaction", refuse)
+    monkeypatch.setattr(stuck, stuck.call, refuse)
     exactly_once = ExactlyOnce(cast(Producer, stuck))
     exactly_once.start(StopSignal())
     with pytest.raises(BrokerError, match="cannot go on"):
@@ -92,7 +93,7 @@ def test_any_other_error_of_a_call_is_one_of_the_batch_too(
     def fail(*_: Any) -> None:
         raise RuntimeError("Handle has been closed")
 
-    monkeypatch.setattr(stuck, "begin_transaction", fail)
+    monkeypatch.setattr(stuck, stuck.call, fail)
     exactly_once = ExactlyOnce(cast(Producer, stuck))
     exactly_once.start(StopSignal())
     with pytest.raises(RuntimeError, match="closed"):
